@@ -1,0 +1,102 @@
+/* Between the files that build a config: sections read against their key tables, and
+ * errors that say file and line. Nobody else includes this.
+ */
+#ifndef APP_CONFIG_BUILD_H
+#define APP_CONFIG_BUILD_H
+
+#include "app/config.h"
+
+/* Indices into the key tables. */
+enum {
+	TURNCOAT_SEED,
+	TURNCOAT_LOG,
+	TURNCOAT_ON_LOG_ERROR,
+	TURNCOAT_DRAIN,
+	NUM_TURNCOAT_KEYS,
+};
+
+enum {
+	PROXY_LISTEN,
+	PROXY_UPSTREAM,
+	PROXY_FRAME,
+	PROXY_LANE,
+	PROXY_LABEL,
+	PROXY_LABEL_WAIT,
+	PROXY_HOLD,
+	PROXY_IDLE,
+	PROXY_CONNECT,
+	PROXY_REPLIES,
+	PROXY_MAX_FLOWS,
+	PROXY_MAX_HELD,
+	PROXY_PASSTHROUGH,
+	NUM_PROXY_KEYS,
+};
+
+enum {
+	RULE_ON,
+	RULE_SIDE,
+	RULE_CLASS,
+	RULE_LENGTH,
+	RULE_FILTER,
+	RULE_MATCH,
+	RULE_CHANCE,
+	RULE_SKIP,
+	RULE_COUNT,
+	RULE_EVERY,
+	RULE_BURST,
+	RULE_UNTIL,
+	RULE_DO,
+	RULE_ENABLED,
+	NUM_RULE_KEYS,
+};
+
+enum {
+	KEYS_MAX = 16, /* of any table */
+	RULE_ACTIONS_MAX = 64,
+	NAME_MAX_BYTES = 40, /* of a proxy or rule */
+};
+_Static_assert((int)NUM_TURNCOAT_KEYS <= KEYS_MAX && (int)NUM_PROXY_KEYS <= KEYS_MAX &&
+		       (int)NUM_RULE_KEYS <= KEYS_MAX,
+	       "values have room");
+
+/* What the choices of `passthrough` and `side` mean, by index. */
+enum { PASSTHROUGH_NEVER, PASSTHROUGH_AUTO };
+enum { SIDES_REQUEST, SIDES_REPLY, SIDES_BOTH };
+
+/* A section's values; those not given have their defaults, and the section's own line. */
+struct section_vals {
+	const struct ini_section *section;
+	struct optval vals[KEYS_MAX];
+	unsigned lines[KEYS_MAX];
+};
+
+/* Several keys of a row may be given only when its name is "do"; the last value is kept.
+ * Text lives in the arena. */
+int section_read(const struct ini_section *section, const struct optrow *rows,
+		 struct arena *arena, struct section_vals *out, struct err *err);
+
+/* What is wrong at a line: "file:line: …". */
+int config_fail(struct err *err, const char *file, unsigned line, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* Puts "file:line: key: " in front of an error about that key's value; returns its code.
+ */
+int section_context(const struct section_vals *read, int key, const char *name,
+		    struct err *err);
+
+/* The proxy's plain data, except its index. On success the caller releases its framer and
+ * label with config_proxy_done(). */
+int config_proxy_build(const struct ini_section *section, struct arena *arena,
+		       struct proxy *out, struct err *err);
+void config_proxy_done(struct proxy *proxy);
+/* What no single proxy can tell: addresses and variables taken twice, cycles. */
+int config_proxies_link(const struct proxy *proxies, size_t num, struct err *err);
+
+/* The rule, all of it in `arena`, the rule set's. `on` may name the proxies of the
+ * NULL-terminated list. *out_enabled false: the caller shall drop it. On success the
+ * caller releases it with config_rule_done(). */
+int config_rule_build(const struct ini_section *section, const char *const *proxy_names,
+		      struct arena *arena, struct rule *out, bool *out_enabled,
+		      struct err *err);
+void config_rule_done(struct rule *rule);
+
+#endif

@@ -1,0 +1,102 @@
+#include "app/verbs.h"
+
+static const struct optrow NO_OPTIONS[] = {{0}};
+
+const struct verb VERBS[] = {
+	{
+		.name = "run",
+		.usage = "FILE.ini... [OPTION...] [-- CMD ARG...]",
+		.help = "run the proxies of the rule files, with a command or until a "
+			"signal",
+		.options = RUN_OPTIONS,
+		.main = cmd_run,
+	},
+	{
+		.name = "check",
+		.usage = "FILE.ini...",
+		.help = "parse rule files and say in words what they do",
+		.options = NO_OPTIONS,
+		.main = cmd_check,
+	},
+	{
+		.name = "log show",
+		.usage = "LOG [OPTION...]",
+		.help = "the log as a table",
+		.more = "Seconds since the start, lane, side, class, ordinal, bytes, and "
+			"what happened.\n"
+			"Edits are shown as offset, old bytes, new bytes, in hex and as "
+			"text. In [brackets]:\n"
+			"rules that matched and did not fire, and why. LOG may be - for "
+			"standard input.",
+		.options = LOG_SHOW_OPTIONS,
+		.main = cmd_log_show,
+	},
+	{
+		.name = "log canon",
+		.usage = "LOG [OPTION...]",
+		.help = "what equal runs have in common, sorted by identity",
+		.more = "Without wall-clock time and delivery numbers; sorted by lane, "
+			"side, kind of line,\n"
+			"class and ordinal. LOG may be - for standard input.",
+		.options = LOG_CANON_OPTIONS,
+		.main = cmd_log_canon,
+	},
+	{
+		.name = "log diff",
+		.usage = "A B [OPTION...]",
+		.help = "where two runs part, lane by lane",
+		.more = "Names the first difference of each lane side: a unit that is "
+			"missing, extra, or of\n"
+			"another class or length, another decision or effect, or only "
+			"other content. Seeds and\n"
+			"rule files that differ are said first. Wall-clock time is "
+			"ignored.\n"
+			"Exit code: 0 equal, 1 different, 2 error.",
+		.options = LOG_DIFF_OPTIONS,
+		.main = cmd_log_diff,
+	},
+	{
+		.name = "log stats",
+		.usage = "LOG...",
+		.help = "totals of one or several runs",
+		.more = "Per proxy and side, per rule with the observed rate against the "
+			"configured chance,\n"
+			"per action, delays, notes; and whether bytes and units that "
+			"came "
+			"in equal those that\n"
+			"left, were dropped or are held (conservation). Works on the log "
+			"of a killed run.\n"
+			"Exit code: 0, 1 when conservation does not hold, 2 error.",
+		.options = NO_OPTIONS,
+		.main = cmd_log_stats,
+	},
+	{
+		.name = "log explain",
+		.usage = "ID LOG",
+		.help = "why one unit was treated as it was",
+		.more = "What it was, what each rule made of it and why (draws are "
+			"computed again from the\n"
+			"seed), and what was done to it. ID is LANE:SIDE:CLASS:K as "
+			"`turncoat log show` has\n"
+			"them, for example cache/127.0.0.1#1:request:raw:0. LOG may be - "
+			"for standard input;\n"
+			"LOG and ID may change places.",
+		.options = NO_OPTIONS,
+		.main = cmd_log_explain,
+	},
+	{
+		.name = "help",
+		.usage = "[VERB | actions | framers | keys | NAME]",
+		.help = "explain a verb, an action, a framer or a key",
+		.options = NO_OPTIONS,
+		.main = cmd_help,
+	},
+	{
+		.name = "version",
+		.usage = "",
+		.help = "print the version",
+		.options = NO_OPTIONS,
+		.main = cmd_version,
+	},
+	{0},
+};

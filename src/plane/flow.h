@@ -1,0 +1,238 @@
+/* Inside the engine: what engine.c, flow.c, intake.c and emit.c share. Planes and tests
+ * use engine.h only.
+ *
+ * Theory of operation. Bytes of a side run through four stages:
+ *
+ *   intake.c  cuts them into units: a framer's, datagrams, or cells (cells.c)
+ *   judge.c   has each judged and recorded, and handed on as decided
+ *   flow.c    the flow's life: naming its lane, binding rules, the end
+ *   emit.c    orders what leaves: at once, later (due), or behind successors (parked)
+ *
+ * A side of a stream keeps its order: an emission is never due before the one in front of
+ * it. Datagrams are each due on their own. All waiting things are struct timer nodes in
+ * one queue ordered by (due, seq), so equal times keep their order.
+ */
+#ifndef PLANE_FLOW_H
+#define PLANE_FLOW_H
+
+#include "codec/digest.h"
+#include "core/decide.h"
+#include "core/record.h"
+#include "plane/engine.h"
+#include "plane/lanes.h"
+
+enum timer_kind {
+	TIMER_EMISSION,	  /* a queued emission is due */
+	TIMER_PARKED,	  /* a parked emission's `hold` ran out */
+	TIMER_SIDE_HOLD,  /* an incomplete unit waited long enough */
+	TIMER_FLOW_LABEL, /* a lane stayed without a name long enough */
+};
+
+struct timer {
+	struct sched_node node; /* first: sched hands this back */
+	enum timer_kind kind;
+};
+
+enum emission_kind {
+	EMIT_BYTES,
+	EMIT_END,   /* half-close */
+	EMIT_RESET, /* cut both connections */
+	EMIT_CLOSE,
+};
+
+/* One thing that waits to leave a side. */
+struct emission {
+	struct timer timer; /* first */
+	struct flow_side *fs;
+	struct emission *next, **back; /* in fs->queued or fs->parked */
+	enum emission_kind kind;
+	uint64_t units;	    /* 1: a unit (or a copy) leaves with it; 0: a part of one */
+	uint64_t remaining; /* parked: successors still to go first */
+	int64_t delay_ns;   /* parked: the delay that begins when it is released */
+	const struct lane_class *class;
+	uint64_t k;
+	size_t len;
+	uint8_t bytes[];
+};
+
+/* A rule set in use, with the counters of its rules. */
+struct ruleset_use {
+	struct ruleset *set;
+	struct rule_stats **stats; /* by rule index */
+	unsigned
+		refs; /* lane and flow sides that hold it, plus one while it is current */
+	struct ruleset_use *next;
+};
+
+struct named_stats {
+	struct named_stats *next;
+	struct rule_stats stats;
+	char name[];
+};
+
+enum cell_mode {
+	CELL_JUDGE,  /* gathered until it is whole, then judged: a rule reads bytes */
+	CELL_APPLY,  /* judged, but an effect needs it whole */
+	CELL_STREAM, /* decided: bytes go on as they come */
+	CELL_REST,   /* late: it went on incomplete, the rest follows unjudged */
+};
+
+/* The cell that is under way; only mid-cell sides have one. */
+struct cell {
+	struct cell *next_free;
+	enum cell_mode mode;
+	struct unit unit;
+	const struct lane_class *class;
+	struct decision decision;
+	struct digest *digest;
+	uint64_t done; /* bytes of the cell taken so far */
+};
+
+struct flow_side {
+	struct flow *flow;
+	enum side side;
+	bool touched;	/* units are judged; false: bytes pass */
+	bool raw;	/* cells: by configuration, or fallen back */
+	bool ended;	/* its sender closed */
+	bool dead;	/* a decision ended the flow here; input no longer counts */
+	bool throttled; /* flow_wants() said no: tell when it changes */
+	struct ruleset_use *use; /* keeps the rules of a decision under way */
+	struct frame_state frame;
+	struct text inbuf; /* of an incomplete unit, or of one whose cell must be whole */
+	size_t forwarded;  /* of inbuf: already sent on, late */
+	struct cell *cell;
+	struct timer hold;
+	struct emission *queued, **queued_end;
+	struct emission *parked;
+	int64_t last_due_ns;  /* streams: nothing leaves before */
+	size_t waiting_bytes; /* queued and parked */
+	struct side_stats stats;
+};
+
+struct flow {
+	struct flow *next, **back; /* in engine->flows */
+	struct engine *engine;
+	const struct proxy *proxy;
+	const struct flow_ops *ops;
+	void *ctx;
+	struct flow_addrs addrs;
+	bool datagram;
+	bool cut;	       /* both connections were ended by a decision */
+	uint64_t fault_commit; /* the commit that makes its last fault safe; 0: none */
+	bool weak;
+	bool active; /* counted in label->active: its client has not closed */
+	/* On engine->moments: when it was opened, and when its client closed (0: has
+	 * not). */
+	uint64_t born_at, client_ended_at;
+	struct lane *lane;	  /* &bound->lane; NULL until it has a name */
+	struct bound_lane *bound; /* own, or the link's */
+	struct lane_label *label;
+	uint64_t epoch;
+	struct timer label_timer;
+	struct flow_side sides[NUM_SIDE];
+};
+
+struct engine {
+	struct ruleset_use *use;  /* the current one */
+	struct ruleset_use *uses; /* all */
+	struct named_stats *stats;
+	struct engine_sink sink;
+	struct engine_options options;
+	struct engine_counts counts;
+	struct side_stats totals;
+	struct sched sched;
+	struct lanes lanes;
+	struct flow *flows;
+	struct cell *free_cells;
+	struct decision decision; /* for units judged in one go */
+	struct text line;	  /* log lines under way */
+	uint64_t next_number;	  /* global delivery number */
+	uint64_t commits;	  /* so far */
+	uint64_t
+		moments; /* counts flows' births and clients' ends: who overlapped whom */
+	bool faults_stopped;
+	int64_t now_ns; /* as last handed in: for what happens within a call */
+};
+
+/* engine.c */
+void engine_write(struct engine *engine,
+		  bool fault); /* engine->line to the sink; clears it */
+void engine_timer_init(struct timer *timer, enum timer_kind kind);
+struct cell *engine_cell_take(struct engine *engine);
+void engine_cell_give(struct engine *engine, struct cell *cell);
+/* Makes *slot hold `use` (may be NULL) and lets go of what it held. */
+void ruleset_use_hold(struct engine *engine, struct ruleset_use **slot,
+		      struct ruleset_use *use);
+
+/* How far a label is searched for at the front of an unframed stream. */
+enum { LABEL_SEARCH_MAX = 16384 };
+
+/* flow.c */
+/* The object of a close or summary line: keys sorted, zeros left out. */
+void flow_put_stats(struct text *line, const struct side_stats *stats, bool passthrough);
+/* Rebinds the side's rules when the engine has a newer set. At unit boundaries only. */
+void flow_side_update(struct flow_side *fs);
+void flow_label_timeout(struct flow *flow);
+void flow_note(struct flow *flow, const struct flow_side *fs, const char *note,
+	       const char *text);
+
+/* judge.c */
+void judge_whole(struct flow_side *fs, struct span bytes, struct span class);
+/* What is there of a unit goes on unjudged, under a class of its own. */
+void judge_late(struct flow_side *fs, struct span bytes);
+/* Bytes that nobody judges. */
+void judge_pass(struct flow_side *fs, struct span bytes, uint64_t units);
+/* A whole unit whose decision is made: record, then effect. */
+void judge_finish(struct flow_side *fs, const struct unit *unit,
+		  const struct lane_class *class, struct decision *d,
+		  enum record_late late);
+/* engine->line tells of this decision: writes it, and remembers a fault until the commit.
+ * */
+void judge_record(struct flow_side *fs, const struct decision *d);
+/* The flow ends at this unit. */
+void judge_cut(struct flow_side *fs, const struct decision *d);
+
+/* cells.c */
+void cells_take(struct flow_side *fs, struct span bytes);
+/* The open cell goes on with what is there: `hold` ran out. */
+void cells_late(struct flow_side *fs, struct span waiting);
+/* The open cell ends with the stream. */
+void cells_end(struct flow_side *fs, struct span waiting);
+/* Forgets the open cell, if any. True: it was streaming, so none of its bytes wait. */
+bool cells_abandon(struct flow_side *fs, bool record);
+
+/* intake.c */
+void intake_bytes(struct flow_side *fs, struct span bytes);
+void intake_datagram(struct flow_side *fs, struct span bytes);
+void intake_end(
+	struct flow_side *fs); /* end of stream: what waits for its rest is whole */
+void intake_abandon(struct flow_side *fs); /* the flow goes: what waits is held */
+void intake_hold_timeout(struct flow_side *fs);
+void intake_release(
+	struct flow_side *fs); /* faults stopped: what waits goes on as it is */
+
+/* emit.c */
+struct emit_unit {
+	struct span bytes;
+	uint64_t units;
+	const struct lane_class *class;
+	uint64_t k;
+};
+void emit_init(struct flow_side *fs);
+/* Would bytes with that delay leave at once? */
+bool emit_is_immediate(const struct flow_side *fs, int64_t delay_ns);
+/* When they leave otherwise. */
+int64_t emit_due(const struct flow_side *fs, int64_t delay_ns);
+/* Sends now or queues. */
+void emit_bytes(struct flow_side *fs, const struct emit_unit *what, int64_t delay_ns);
+void emit_mark(struct flow_side *fs, enum emission_kind kind, int64_t delay_ns);
+void emit_park(struct flow_side *fs, const struct emit_unit *what, uint64_t gap,
+	       int64_t delay_ns, int64_t hold_ns);
+/* One more unit of the side is through: releases what waited for it. */
+void emit_unit_passed(struct flow_side *fs);
+void emit_release_parked(struct flow_side *fs); /* all, in order: end of stream */
+void emit_due_now(struct emission *emission);
+void emit_hold_timeout(struct emission *emission);
+void emit_discard(struct flow_side *fs); /* counts what waits as held and frees it */
+
+#endif

@@ -1,0 +1,216 @@
+/* One whole unit: judged, recorded, and handed on as decided. The line comes before the
+ * effect. */
+#include "plane/flow.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* The edited length goes into the framer's length field, or the log says that it did not.
+ * */
+static void fix_length(struct flow_side *fs, const struct unit *unit, struct decision *d)
+{
+	const struct framer *framer = &fs->flow->proxy->framer;
+	uint8_t *fixed;
+	size_t len;
+
+	if (!d->rewritten || d->bytes.len == unit->bytes.len || fs->raw ||
+	    !framer->row->fix_length) {
+		return;
+	}
+	d->fixup = "none";
+	len = d->bytes.len;
+	if (!d->fix_length || len == 0) {
+		return;
+	}
+	fixed = xmalloc(len);
+	memcpy(fixed, d->bytes.data, len);
+	if (framer->row->fix_length(framer, fixed, len)) {
+		size_t first = 0, last = len;
+
+		while (first < len && fixed[first] == (uint8_t)d->bytes.data[first]) {
+			first++;
+		}
+		while (last > first &&
+		       fixed[last - 1] == (uint8_t)d->bytes.data[last - 1]) {
+			last--;
+		}
+		d->fixup = "length";
+		if (first < last) {
+			decision_edit(d, unit->bytes, first, last - first,
+				      span_of(fixed + first, last - first));
+		}
+	}
+	free(fixed);
+}
+
+void judge_record(struct flow_side *fs, const struct decision *d)
+{
+	if (d->faulty) {
+		fs->flow->fault_commit = fs->flow->engine->commits + 1;
+	}
+	engine_write(fs->flow->engine, d->faulty);
+}
+
+/* The copies and, unless it was parked, the unit itself. */
+static void emit_passing(struct flow_side *fs, const struct emit_unit *what,
+			 const struct decision *d)
+{
+	if (d->reorder_gap) {
+		emit_park(fs, what, d->reorder_gap, d->delay_ns, d->hold_ns);
+	} else {
+		emit_bytes(fs, what, d->delay_ns);
+	}
+	for (uint64_t i = 0; i < d->copies; i++) {
+		fs->stats.units_copies++;
+		fs->stats.bytes_copies += what->bytes.len;
+		if (d->copies_gap) {
+			emit_park(fs, what, d->copies_gap, d->delay_ns, d->hold_ns);
+		} else {
+			emit_bytes(fs, what, d->delay_ns);
+		}
+	}
+}
+
+/* The flow ends at this unit. */
+void judge_cut(struct flow_side *fs, const struct decision *d)
+{
+	fs->dead = true;
+	emit_mark(fs, d->verdict == VERDICT_RESET ? EMIT_RESET : EMIT_CLOSE, d->delay_ns);
+}
+
+static void emit_whole(struct flow_side *fs, const struct emit_unit *what,
+		       const struct decision *d)
+{
+	struct emit_unit front = *what;
+
+	switch (d->verdict) {
+	case VERDICT_PASS:
+		emit_passing(fs, what, d);
+		break;
+	case VERDICT_DROP:
+		fs->stats.units_dropped++;
+		fs->stats.bytes_dropped += what->bytes.len;
+		break;
+	case VERDICT_RESET:
+	case VERDICT_CLOSE:
+		front.units = 0;
+		front.bytes = span_sub(what->bytes, 0, (size_t)d->cut_at);
+		fs->stats.units_dropped++;
+		fs->stats.bytes_dropped += what->bytes.len - front.bytes.len;
+		if (front.bytes.len) {
+			emit_bytes(fs, &front, d->delay_ns);
+		}
+		judge_cut(fs, d);
+		break;
+	case NUM_VERDICT:
+		assert(false);
+	}
+	emit_unit_passed(fs);
+}
+
+/* A whole unit whose decision is made: record, then effect. */
+void judge_finish(struct flow_side *fs, const struct unit *unit,
+		  const struct lane_class *class, struct decision *d,
+		  enum record_late late)
+{
+	struct engine *engine = fs->flow->engine;
+	struct emit_unit what;
+	bool at_once;
+
+	fix_length(fs, unit, d);
+	what = (struct emit_unit){
+		.bytes = decision_bytes(d, unit->bytes),
+		.units = 1,
+		.class = class,
+		.k = unit->k,
+	};
+	at_once = d->verdict == VERDICT_PASS && d->reorder_gap == 0 &&
+		  emit_is_immediate(fs, d->delay_ns);
+	record_unit(&engine->line,
+		    &(struct record_unit){
+			    .lane = fs->flow->lane->name,
+			    .side = fs->side,
+			    .unit = unit,
+			    .len_bytes = unit->bytes.len,
+			    .digest = digest_of(unit->bytes),
+			    .digest_known = true,
+			    .late = late,
+			    .decision = d,
+			    .at_ns = engine->now_ns,
+			    .due_ns = at_once || d->verdict != VERDICT_PASS
+					      ? engine->now_ns
+					      : emit_due(fs, d->delay_ns),
+			    .number = at_once ? engine->next_number++ : UINT64_MAX,
+		    });
+	judge_record(fs, d);
+	fs->stats.units_in++;
+	fs->stats.bytes_in += unit->bytes.len;
+	if (what.bytes.len > unit->bytes.len) {
+		fs->stats.bytes_grown += what.bytes.len - unit->bytes.len;
+	} else {
+		fs->stats.bytes_shrunk += unit->bytes.len - what.bytes.len;
+	}
+	emit_whole(fs, &what, d);
+}
+
+void judge_whole(struct flow_side *fs, struct span bytes, struct span class)
+{
+	struct flow *flow = fs->flow;
+	struct decision *d = &flow->engine->decision;
+	struct unit unit = {
+		.bytes = bytes,
+		.whole = true,
+		.extent_bytes = bytes.len,
+		.run_ns = fs->flow->engine->now_ns,
+	};
+	const struct lane_class *entry;
+
+	flow_side_update(fs);
+	decide_identify(flow->lane, fs->side, class, &unit);
+	entry = lane_class(flow->lane, fs->side, span_str(unit.class));
+	decide_fire(flow->lane, fs->side, &unit, d);
+	decide_apply(&unit, d);
+	judge_finish(fs, &unit, entry, d, RECORD_ON_TIME);
+}
+
+/* What is there of a unit goes on unjudged, under a class of its own. */
+void judge_late(struct flow_side *fs, struct span bytes)
+{
+	struct engine *engine = fs->flow->engine;
+	struct lane *lane = fs->flow->lane;
+	struct unit unit = {.bytes = bytes, .whole = true};
+	struct emit_unit what = {.bytes = bytes, .units = 1};
+	bool at_once = emit_is_immediate(fs, 0);
+
+	decide_identify(lane, fs->side, span_str("late"), &unit);
+	what.class = lane_class(lane, fs->side, span_str("late"));
+	what.k = unit.k;
+	record_unit(&engine->line,
+		    &(struct record_unit){
+			    .lane = lane->name,
+			    .side = fs->side,
+			    .unit = &unit,
+			    .len_bytes = bytes.len,
+			    .digest = digest_of(bytes),
+			    .digest_known = true,
+			    .late = RECORD_LATE,
+			    .at_ns = engine->now_ns,
+			    .due_ns = emit_due(fs, 0),
+			    .number = at_once ? engine->next_number++ : UINT64_MAX,
+		    });
+	engine_write(engine, false);
+	fs->stats.units_in++;
+	fs->stats.bytes_in += bytes.len;
+	emit_bytes(fs, &what, 0);
+	emit_unit_passed(fs);
+}
+
+/* Bytes that nobody judges. */
+void judge_pass(struct flow_side *fs, struct span bytes, uint64_t units)
+{
+	struct emit_unit what = {.bytes = bytes, .units = units};
+
+	fs->stats.units_in += units;
+	fs->stats.bytes_in += bytes.len;
+	emit_bytes(fs, &what, 0);
+}
