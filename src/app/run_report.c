@@ -4,7 +4,6 @@
 #include "base/quantity.h"
 #include "core/record.h"
 #include "io/clock.h"
-#include "plane/flow.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -191,7 +190,7 @@ void report_summary_line(const struct config *config, const struct engine *engin
 	}
 	text_byte(out, '}');
 	put_key(out, "totals");
-	flow_put_stats(out, &totals, false);
+	record_stats(out, &totals, false);
 	put_str(out, "type", "summary");
 	put_wall_at(at_ns, out);
 	free(sorted);

@@ -81,14 +81,6 @@ void action_release(struct action *action)
 	}
 }
 
-const struct optval *action_opt(const struct action *action, const char *name)
-{
-	int at = optrow_find(action->row->options, name);
-
-	assert(at >= 0);
-	return &action->vals[at];
-}
-
 uint64_t judgement_draw(const struct judgement *j, unsigned param, uint64_t n)
 {
 	uint64_t which = (uint64_t)(j->action->index + 1) << 48 | (uint64_t)param << 40 |

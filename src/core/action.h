@@ -56,8 +56,6 @@ extern const struct action_row *const ACTION_ROWS[];
 int action_parse(struct action *out, const char *text, unsigned index,
 		 struct arena *arena, struct err *err);
 void action_release(struct action *action);
-/* The value of the named option; asserts that the row has it. */
-const struct optval *action_opt(const struct action *action, const char *name);
 
 /* The action's parameter `param` (a fixed number per parameter of its file, below 256),
  * and for repeated draws the n-th of them. j = 0 is the rule's chance. */

@@ -2,8 +2,8 @@
 
 #include "base/quantity.h"
 
-void decide_identify(struct lane *lane, enum side side, struct span class,
-		     struct unit *unit)
+const struct lane_class *decide_identify(struct lane *lane, enum side side,
+					 struct span class, struct unit *unit)
 {
 	struct lane_class *entry = lane_class(lane, side, class);
 
@@ -11,6 +11,7 @@ void decide_identify(struct lane *lane, enum side side, struct span class,
 	unit->class_hash = entry->hash;
 	unit->k = entry->next_k++;
 	lane->sides[side].units++;
+	return entry;
 }
 
 bool decide_needs_whole(const struct lane *lane, enum side side)

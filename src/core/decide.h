@@ -12,9 +12,10 @@
 #include "core/decision.h"
 #include "core/lane.h"
 
-/* Counts the unit in its class: fills unit->class, class_hash and k. Once a unit. */
-void decide_identify(struct lane *lane, enum side side, struct span class,
-		     struct unit *unit);
+/* Counts the unit in its class, which is returned: fills unit->class, class_hash and k.
+ * Once a unit. */
+const struct lane_class *decide_identify(struct lane *lane, enum side side,
+					 struct span class, struct unit *unit);
 
 /* Must a cell be whole before decide_fire()? */
 bool decide_needs_whole(const struct lane *lane, enum side side);

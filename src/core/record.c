@@ -228,3 +228,43 @@ void record_late(struct text *out, const char *lane, enum side side, const char 
 	text_i64(out, at_ns);
 	KEY(out, "}}\n");
 }
+
+static void put_comma(struct text *out)
+{
+	if (out->data[out->len - 1] != '{') {
+		text_byte(out, ',');
+	}
+}
+
+static void put_stat(struct text *out, const char *key, uint64_t value)
+{
+	if (value) {
+		put_comma(out);
+		text_str(out, key);
+		text_u64(out, value);
+	}
+}
+
+void record_stats(struct text *out, const struct side_stats *s, bool passthrough)
+{
+	text_byte(out, '{');
+	put_stat(out, "\"bytes_copies\":", s->bytes_copies);
+	put_stat(out, "\"bytes_dropped\":", s->bytes_dropped);
+	put_stat(out, "\"bytes_grown\":", s->bytes_grown);
+	put_stat(out, "\"bytes_held\":", s->bytes_held);
+	put_stat(out, "\"bytes_in\":", s->bytes_in);
+	put_stat(out, "\"bytes_injected\":", s->bytes_injected);
+	put_stat(out, "\"bytes_out\":", s->bytes_out);
+	put_stat(out, "\"bytes_shrunk\":", s->bytes_shrunk);
+	if (passthrough) {
+		put_comma(out);
+		KEY(out, "\"passthrough\":true");
+	}
+	put_stat(out, "\"units_copies\":", s->units_copies);
+	put_stat(out, "\"units_dropped\":", s->units_dropped);
+	put_stat(out, "\"units_held\":", s->units_held);
+	put_stat(out, "\"units_in\":", s->units_in);
+	put_stat(out, "\"units_injected\":", s->units_injected);
+	put_stat(out, "\"units_out\":", s->units_out);
+	text_byte(out, '}');
+}

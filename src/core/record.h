@@ -43,4 +43,7 @@ void record_sent(struct text *out, const char *lane, enum side side, const char 
 void record_late(struct text *out, const char *lane, enum side side, const char *class,
 		 uint64_t k, int64_t at_ns);
 
+/* The counters' object in a close or summary line: keys sorted, zeros left out. */
+void record_stats(struct text *out, const struct side_stats *stats, bool passthrough);
+
 #endif

@@ -33,8 +33,7 @@ static void cell_begin(struct flow_side *fs)
 	flow_side_update(fs);
 	fs->cell = cell;
 	cell->unit = (struct unit){.extent_bytes = cell_size(fs), .run_ns = now_of(fs)};
-	decide_identify(flow->lane, fs->side, span_str("raw"), &cell->unit);
-	cell->class = lane_class(flow->lane, fs->side, span_str("raw"));
+	cell->class = decide_identify(flow->lane, fs->side, span_str("raw"), &cell->unit);
 	if (decide_needs_whole(flow->lane, fs->side)) {
 		cell->mode = CELL_JUDGE;
 		return;

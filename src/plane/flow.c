@@ -49,44 +49,6 @@ static void log_open(struct flow *flow)
 	engine_write(engine, false);
 }
 
-static void put_stat(struct text *line, const char *name, uint64_t value)
-{
-	if (value) {
-		text_byte(line, line->data[line->len - 1] == '{' ? '"' : ',');
-		if (line->data[line->len - 1] == ',') {
-			text_byte(line, '"');
-		}
-		text_str(line, name);
-		text_str(line, "\":");
-		text_u64(line, value);
-	}
-}
-
-void flow_put_stats(struct text *line, const struct side_stats *s, bool passthrough)
-{
-	text_byte(line, '{');
-	put_stat(line, "bytes_copies", s->bytes_copies);
-	put_stat(line, "bytes_dropped", s->bytes_dropped);
-	put_stat(line, "bytes_grown", s->bytes_grown);
-	put_stat(line, "bytes_held", s->bytes_held);
-	put_stat(line, "bytes_in", s->bytes_in);
-	put_stat(line, "bytes_injected", s->bytes_injected);
-	put_stat(line, "bytes_out", s->bytes_out);
-	put_stat(line, "bytes_shrunk", s->bytes_shrunk);
-	if (passthrough) {
-		text_str(line, line->data[line->len - 1] == '{'
-				       ? "\"passthrough\":true"
-				       : ",\"passthrough\":true");
-	}
-	put_stat(line, "units_copies", s->units_copies);
-	put_stat(line, "units_dropped", s->units_dropped);
-	put_stat(line, "units_held", s->units_held);
-	put_stat(line, "units_in", s->units_in);
-	put_stat(line, "units_injected", s->units_injected);
-	put_stat(line, "units_out", s->units_out);
-	text_byte(line, '}');
-}
-
 static void log_close(struct flow *flow, const char *end)
 {
 	struct engine *engine = flow->engine;
@@ -100,9 +62,9 @@ static void log_close(struct flow *flow, const char *end)
 	}
 	put_str(line, ",\"lane\":", flow->lane->name);
 	text_str(line, ",\"reply\":");
-	flow_put_stats(line, &reply->stats, !reply->touched);
+	record_stats(line, &reply->stats, !reply->touched);
 	text_str(line, ",\"request\":");
-	flow_put_stats(line, &request->stats, !request->touched);
+	record_stats(line, &request->stats, !request->touched);
 	text_str(line, ",\"type\":\"close\"");
 	put_at(line, engine->now_ns);
 	text_str(line, "}}\n");

@@ -168,8 +168,6 @@ void ruleset_use_hold(struct engine *engine, struct ruleset_use **slot,
 enum { LABEL_SEARCH_MAX = 16384 };
 
 /* flow.c */
-/* The object of a close or summary line: keys sorted, zeros left out. */
-void flow_put_stats(struct text *line, const struct side_stats *stats, bool passthrough);
 /* Rebinds the side's rules when the engine has a newer set. At unit boundaries only. */
 void flow_side_update(struct flow_side *fs);
 void flow_label_timeout(struct flow *flow);

@@ -166,8 +166,7 @@ void judge_whole(struct flow_side *fs, struct span bytes, struct span class)
 	const struct lane_class *entry;
 
 	flow_side_update(fs);
-	decide_identify(flow->lane, fs->side, class, &unit);
-	entry = lane_class(flow->lane, fs->side, span_str(unit.class));
+	entry = decide_identify(flow->lane, fs->side, class, &unit);
 	decide_fire(flow->lane, fs->side, &unit, d);
 	decide_apply(&unit, d);
 	judge_finish(fs, &unit, entry, d, RECORD_ON_TIME);
@@ -182,8 +181,7 @@ void judge_late(struct flow_side *fs, struct span bytes)
 	struct emit_unit what = {.bytes = bytes, .units = 1};
 	bool at_once = emit_is_immediate(fs, 0);
 
-	decide_identify(lane, fs->side, span_str("late"), &unit);
-	what.class = lane_class(lane, fs->side, span_str("late"));
+	what.class = decide_identify(lane, fs->side, span_str("late"), &unit);
 	what.k = unit.k;
 	record_unit(&engine->line,
 		    &(struct record_unit){
