@@ -43,13 +43,16 @@ struct reassembly {
 	bool fin_known;
 	uint32_t next_seq; /* of the byte that is told next */
 	uint32_t fin_seq;
+	uint32_t sent_seq; /* behind the last byte that is known to have been sent */
 	struct reassembly_segment *waiting; /* by sequence number */
 	size_t num_waiting, held_bytes;
 };
 
 void reassembly_init(struct reassembly *r, const struct reassembly_ops *ops, void *ctx,
 		     struct reassembly_stats *stats);
-void reassembly_done(struct reassembly *r); /* what waits is forgotten */
+/* What waits is forgotten. From within an op as well: nothing more is told, and *r must
+ * last until the call that told has returned. */
+void reassembly_done(struct reassembly *r);
 
 /* A SYN with this initial sequence number: the stream begins one behind it. Again: a
  * retransmission, or ignored. */
@@ -59,7 +62,8 @@ void reassembly_syn(struct reassembly *r, uint32_t isn);
 void reassembly_segment(struct reassembly *r, uint32_t seq, struct span payload,
 			size_t wire_len, bool fin);
 /* The receiver has acknowledged all in front of `ack`. A keep-alive's or an absurd one is
- * ignored. */
+ * ignored. One byte more than is known to have been sent may be a FIN's: that byte is no
+ * gap until something behind it shows. */
 void reassembly_acked(struct reassembly *r, uint32_t ack);
 /* No more will come: what waits is told, with its gaps. */
 void reassembly_flush(struct reassembly *r);
