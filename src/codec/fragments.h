@@ -12,7 +12,8 @@
 
 enum {
 	FRAGMENTS_PACKETS_MAX = 64,
-	FRAGMENTS_FRAMES_MAX = 256, /* a packet's; more and it is given up */
+	FRAGMENTS_FRAMES_MAX = 256,    /* a packet's; more and it is given up */
+	FRAGMENTS_BYTES_MAX = 1 << 18, /* of a packet's frames; more, the same */
 };
 #define FRAGMENTS_WAIT_NS (INT64_C(30) * 1000000000) /* RFC 791: 15 s; Linux: 30 s */
 
@@ -38,7 +39,7 @@ void fragments_free(struct fragments *fragments); /* NULL is fine */
 enum fragment_result {
 	FRAGMENT_KEPT,	/* more is needed */
 	FRAGMENT_WHOLE, /* *out is whole; the table has let go of it */
-	FRAGMENT_BAD,	/* makes no sense (past 65,535 bytes, …): not kept */
+	FRAGMENT_BAD,	/* cut, or makes no sense (past 65,535 bytes, …): not kept */
 };
 /* Adds one. The view is of kind PACKET_FRAGMENT. wire_len: the frame's length on the
  * wire, kept for the caller. */
