@@ -17,7 +17,8 @@
 struct traceread;
 
 struct trace_packet {
-	struct span bytes; /* captured; valid until the next call */
+	/* Captured, at most TRACE_PACKET_MAX (io/trace.h); valid until the next call. */
+	struct span bytes;
 	uint32_t wire_len; /* >= bytes.len */
 	/* Since the epoch as the file says, but never below 0 or above
 	 * TRACEREAD_AT_MAX_NS. */
@@ -38,7 +39,8 @@ uint64_t traceread_packets(const struct traceread *trace); /* handed out so far 
 /* Parts per million of the file that are read; -1 when its size is not known. */
 int64_t traceread_progress_ppm(const struct traceread *trace);
 
-/* Is the file a packet trace, by its magic number? A file that can't be read is none. */
+/* Is the file a packet trace, by its magic number? A file that can't be read is none, nor
+ * is a pipe, as asking it would use up its first bytes. */
 bool traceread_is_trace(const char *path);
 
 #endif
