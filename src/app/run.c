@@ -116,7 +116,7 @@ static int open_capture(struct run *run, struct err *err)
 	if (!run->options.capture_path) {
 		return 0;
 	}
-	run->trace = trace_create(run->options.capture_path, err);
+	run->trace = trace_create(run->options.capture_path, TRACE_ETHERNET, err);
 	if (!run->trace) {
 		return ERR_SYSTEM;
 	}

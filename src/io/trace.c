@@ -10,6 +10,7 @@
 
 enum { BUFFER_BYTES = 1 << 20 };
 enum { NS_PER_S = 1000000000 };
+static_assert(TRACE_ETHERNET == DLT_EN10MB, "trace.h must do without pcap.h");
 
 struct trace {
 	char *path; /* for messages */
@@ -40,7 +41,7 @@ static FILE *open_buffered(struct trace *trace)
 	return file;
 }
 
-struct trace *trace_create(const char *path, struct err *err)
+struct trace *trace_create(const char *path, int dlt, struct err *err)
 {
 	struct trace *trace = xcalloc(1, sizeof(*trace));
 
@@ -52,7 +53,7 @@ struct trace *trace_create(const char *path, struct err *err)
 		trace_free(trace);
 		return NULL;
 	}
-	trace->pcap = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, TRACE_PACKET_MAX,
+	trace->pcap = pcap_open_dead_with_tstamp_precision(dlt, TRACE_PACKET_MAX,
 							   PCAP_TSTAMP_PRECISION_NANO);
 	if (!trace->pcap) {
 		err_set(err, ERR_MEMORY, "no memory for the capture %s", path);
@@ -85,17 +86,19 @@ static int fail(struct trace *trace, struct err *err)
 	return status(trace, err);
 }
 
-int trace_write(struct trace *trace, int64_t at_ns, struct span packet, struct err *err)
+int trace_write(struct trace *trace, int64_t at_ns, struct span packet, uint32_t wire_len,
+		struct err *err)
 {
+	int64_t shown_ns = at_ns < TRACE_AT_MAX_NS ? at_ns : TRACE_AT_MAX_NS;
 	struct pcap_pkthdr head = {
 		/* with nanosecond precision tv_usec counts nanoseconds */
-		.ts = {.tv_sec = at_ns / NS_PER_S, .tv_usec = at_ns % NS_PER_S},
+		.ts = {.tv_sec = shown_ns / NS_PER_S, .tv_usec = shown_ns % NS_PER_S},
 		.caplen = (bpf_u_int32)packet.len,
-		.len = (bpf_u_int32)packet.len,
+		.len = wire_len,
 	};
 
 	assert(at_ns >= 0);
-	assert(packet.len <= TRACE_PACKET_MAX);
+	assert(packet.len <= TRACE_PACKET_MAX && wire_len >= packet.len);
 	if (trace->why.code != ERR_OK) {
 		return status(trace, err);
 	}

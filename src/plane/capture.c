@@ -122,7 +122,7 @@ static void write_frame(struct capture_flow *flow, enum face_name name,
 
 	if (capture->why.code == ERR_OK) {
 		trace_write(capture->trace, capture->options.start_ns + now_ns,
-			    span_of(capture->frame, len), &capture->why);
+			    span_of(capture->frame, len), (uint32_t)len, &capture->why);
 	}
 }
 

@@ -50,7 +50,7 @@ struct fixture {
 static struct fixture fixture_new(uint32_t first_seq)
 {
 	struct capture_options options = {.start_ns = START_NS, .first_seq = first_seq};
-	struct fixture fixture = {.trace = trace_create(path, NULL)};
+	struct fixture fixture = {.trace = trace_create(path, TRACE_ETHERNET, NULL)};
 
 	assert_non_null(fixture.trace);
 	fixture.capture = capture_new(fixture.trace, &options);
@@ -588,7 +588,7 @@ static void made_up_ports_differ(void **state)
 static void a_full_disk_stops_the_capture_not_the_flow(void **state)
 {
 	struct capture_options options = {.start_ns = START_NS};
-	struct trace *trace = trace_create("/dev/full", NULL);
+	struct trace *trace = trace_create("/dev/full", TRACE_ETHERNET, NULL);
 	struct capture *capture = capture_new(trace, &options);
 	struct flow_addrs client = client_face(TRANSPORT_TCP);
 	struct capture_flow *flow = capture_flow_open(capture, &client, 0);
