@@ -4,9 +4,9 @@
  * With them a capture alone replays its run: the log's header (seed, rule files), and for
  * each flow its proxy and the addresses of both faces. On Ethernet with ethertype 0x88b5
  * (IEEE Std 802, local experimental 1), so that readers pass over them; the payload is
- * text, one line, and for the header a piece of it behind that:
+ * text, one line that ends with a newline, and for the header a piece of it behind that:
  *
- *   turncoat/1 header PIECE PIECES\n<bytes>
+ *   turncoat/1 header PIECE PIECES<newline><bytes>
  *   turncoat/1 open FLOW TRANSPORT PROXY CLIENT PORT LISTEN PORT
  *   turncoat/1 connected FLOW LOCAL PORT UPSTREAM PORT
  *   turncoat/1 gone FLOW       the client had closed, though its end was not read yet,
@@ -46,9 +46,11 @@ struct runframe {
 	uint16_t from_port, to_port;
 };
 
-/* Appends the frame's payload, without its Ethernet header. */
+/* Appends the frame's payload, without its Ethernet header. Words: 1..RUNFRAME_WORD_MAX
+ * printable ASCII characters without spaces; both addresses of one family. */
 void runframe_write(struct text *out, const struct runframe *frame);
-/* Reads an Ethernet payload. False: not one of ours, or not of this version. */
+/* Reads an Ethernet payload. False: not one of ours, or not of this version. `bytes`
+ * points into the payload. */
 bool runframe_read(struct span payload, struct runframe *out);
 
 #endif
