@@ -385,6 +385,9 @@ static int announce(struct run *run, struct err *err)
 
 	report_header_line(&run->facts, &text);
 	declog_write(run->log, span_of(text.data, text.len), true);
+	if (run->live.capture) {
+		capture_header(run->live.capture, span_of(text.data, text.len), 0);
+	}
 	text_clear(&text);
 	if (declog_commit(run->log, err) < 0) {
 		text_done(&text);

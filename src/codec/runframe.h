@@ -10,7 +10,8 @@
  *   turncoat/1 open FLOW TRANSPORT PROXY CLIENT PORT LISTEN PORT
  *   turncoat/1 connected FLOW LOCAL PORT UPSTREAM PORT
  *   turncoat/1 gone FLOW       the client had closed, though its end was not read yet,
- *                              when the packet in front of this line came
+ *                              when the frame in front of this one came: a packet, or
+ *                              what opens another flow (gone ones do not count)
  *   turncoat/1 close FLOW END  END: the log's word (eof, idle, rule-reset, …)
  *
  * Addresses are those of the packets; TRANSPORT is tcp, udp or unix (whose packets are

@@ -1,8 +1,10 @@
 #include "plane/capture.h"
 
 #include "base/arena.h"
+#include "codec/runframe.h"
 #include "plane/face.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { ACK_EVERY = 2 }; /* segments, as hosts do */
@@ -33,6 +35,7 @@ struct capture_flow {
 	uint64_t serial;
 	bool datagrams;
 	bool connected; /* the server's face was opened */
+	bool gone;	/* that the client is has been written */
 	struct face faces[NUM_FACE];
 };
 
@@ -40,6 +43,7 @@ struct capture {
 	struct face_writer writer;
 	uint32_t first_seq;
 	uint64_t num_flows;
+	struct text frame; /* a run frame under way */
 };
 
 struct capture *capture_new(struct trace *trace, const struct capture_options *options)
@@ -54,7 +58,10 @@ struct capture *capture_new(struct trace *trace, const struct capture_options *o
 
 void capture_free(struct capture *capture)
 {
-	free(capture);
+	if (capture) {
+		text_done(&capture->frame);
+		free(capture);
+	}
 }
 
 int capture_status(const struct capture *capture, struct err *err)
@@ -62,6 +69,49 @@ int capture_status(const struct capture *capture, struct err *err)
 	const struct err *why = &capture->writer.why;
 
 	return why->code == ERR_OK ? 0 : err_set(err, why->code, "%s", why->text);
+}
+
+static void put_run_frame(struct capture *capture, const struct runframe *frame,
+			  int64_t now_ns)
+{
+	struct text *text = &capture->frame;
+
+	text_clear(text);
+	text_bytes(text, ETHER[FACE_CLIENT][FACE_ACCEPTOR], 6);
+	text_bytes(text, ETHER[FACE_CLIENT][FACE_OPENER], 6);
+	text_byte(text, (char)(RUNFRAME_ETHERTYPE >> 8));
+	text_byte(text, (char)(RUNFRAME_ETHERTYPE & 0xff));
+	runframe_write(text, frame);
+	face_writer_put(&capture->writer, span_of(text->data, text->len), now_ns);
+}
+
+void capture_header(struct capture *capture, struct span header_line, int64_t now_ns)
+{
+	struct runframe frame = {.kind = RUNFRAME_HEADER};
+
+	frame.pieces =
+		header_line.len == 0
+			? 1
+			: (uint32_t)((header_line.len - 1) / RUNFRAME_PIECE_MAX + 1);
+	for (; frame.piece < frame.pieces; frame.piece++) {
+		frame.bytes = span_sub(header_line, 0, RUNFRAME_PIECE_MAX);
+		header_line = span_from(header_line, frame.bytes.len);
+		put_run_frame(capture, &frame, now_ns);
+	}
+}
+
+static void set_word(struct runframe *frame, const char *word)
+{
+	assert(strlen(word) <= RUNFRAME_WORD_MAX);
+	memcpy(frame->word, word, strlen(word) + 1);
+}
+
+static void set_path(struct runframe *frame, const struct packet_path *path)
+{
+	frame->from = path->from;
+	frame->from_port = path->from_port;
+	frame->to = path->to;
+	frame->to_port = path->to_port;
 }
 
 /* An end without address gets loopback, of the other end's family if that has one. */
@@ -76,7 +126,7 @@ static void make_up_address(struct ipaddr *addr, const struct ipaddr *other)
 }
 
 static void open_face(struct capture_flow *flow, enum face_name name,
-		      const struct flow_addrs *addrs, int64_t now_ns)
+		      const struct flow_addrs *addrs)
 {
 	struct face *face = &flow->faces[name];
 	struct packet_path *path = &face->path;
@@ -110,33 +160,67 @@ static void open_face(struct capture_flow *flow, enum face_name name,
 		end->next_seq = peer == FACE_OPENER ? seq : seq + SEQ_STEP / 2;
 	}
 	face_open(face);
-	face_handshake(face, now_ns);
 }
 
-struct capture_flow *capture_flow_open(struct capture *capture,
+struct capture_flow *capture_flow_open(struct capture *capture, const char *proxy,
 				       const struct flow_addrs *addrs, int64_t now_ns)
 {
 	struct capture_flow *flow = xcalloc(1, sizeof(*flow));
+	struct runframe frame = {
+		.kind = RUNFRAME_OPEN,
+		.flow = capture->num_flows,
+		.transport = addrs->transport,
+	};
 
 	flow->capture = capture;
 	flow->datagrams = addrs->transport == TRANSPORT_UDP;
 	flow->serial = capture->num_flows++;
-	open_face(flow, FACE_CLIENT, addrs, now_ns);
+	open_face(flow, FACE_CLIENT, addrs);
+	set_word(&frame, proxy);
+	set_path(&frame, &flow->faces[FACE_CLIENT].path);
+	put_run_frame(capture, &frame, now_ns);
 	return flow;
+}
+
+void capture_flow_accepted(struct capture_flow *flow, int64_t now_ns)
+{
+	face_handshake(&flow->faces[FACE_CLIENT], now_ns);
 }
 
 void capture_flow_connected(struct capture_flow *flow, const struct flow_addrs *addrs,
 			    int64_t now_ns)
 {
+	struct runframe frame = {.kind = RUNFRAME_CONNECTED, .flow = flow->serial};
+
 	if (!flow->connected) {
 		flow->connected = true;
-		open_face(flow, FACE_SERVER, addrs, now_ns);
+		open_face(flow, FACE_SERVER, addrs);
+		set_path(&frame, &flow->faces[FACE_SERVER].path);
+		put_run_frame(flow->capture, &frame, now_ns);
+		face_handshake(&flow->faces[FACE_SERVER], now_ns);
 	}
 }
 
-void capture_flow_free(struct capture_flow *flow)
+void capture_flow_gone(struct capture_flow *flow, int64_t now_ns)
 {
-	free(flow);
+	struct runframe frame = {.kind = RUNFRAME_GONE, .flow = flow->serial};
+
+	if (!flow->gone) {
+		flow->gone = true;
+		put_run_frame(flow->capture, &frame, now_ns);
+	}
+}
+
+void capture_flow_free(struct capture_flow *flow, const char *end, int64_t now_ns)
+{
+	struct runframe frame = {.kind = RUNFRAME_CLOSE};
+
+	if (flow) {
+		frame.flow = flow->serial;
+		set_word(&frame, end);
+		put_run_frame(flow->capture, &frame, now_ns);
+		free(flow);
+	}
 }
 
 /* Requests come in, and replies go out, on the client's face. */

@@ -71,7 +71,8 @@ static void session_end(struct session *session, const char *end)
 	event_del(&session->event);
 	flow_free(session->flow, end, live_now_ns(dgram->live));
 	session->flow = NULL;
-	capture_flow_free(session->capture);
+	capture_flow_free(session->capture, end, live_now_ns(dgram->live));
+	session->capture = NULL;
 	session->next_done = dgram->done;
 	dgram->done = session;
 	dgram->num_sessions--;
@@ -253,8 +254,7 @@ static int open_upstream(const struct dgram *dgram)
 	return fd;
 }
 
-static void capture_open(struct session *session, const struct flow_addrs *addrs,
-			 int64_t now_ns)
+static void capture_connected(struct session *session, int64_t now_ns)
 {
 	struct dgram *dgram = session->dgram;
 	struct netaddr local = {.len = sizeof(local.addr)};
@@ -266,7 +266,6 @@ static void capture_open(struct session *session, const struct flow_addrs *addrs
 		server.client = netaddr_ip(&local);
 		server.client_port = netaddr_port(&local);
 	}
-	session->capture = capture_flow_open(dgram->live->capture, addrs, now_ns);
 	capture_flow_connected(session->capture, &server, now_ns);
 }
 
@@ -293,15 +292,20 @@ static struct session *session_new(struct dgram *dgram, const struct netaddr *cl
 	session->client = *client;
 	session->fd = fd;
 	session->used_ns = now_ns;
+	if (dgram->live->capture) {
+		session->capture = capture_flow_open(dgram->live->capture,
+						     dgram->proxy->name, &addrs, now_ns);
+	}
 	session->flow = flow_new(dgram->live->engine, dgram->proxy, &addrs,
 				 &DGRAM_FLOW_OPS, session, now_ns);
 	if (!session->flow) {
+		capture_flow_free(session->capture, "refused", now_ns);
 		close(fd);
 		free(session);
 		return NULL;
 	}
-	if (dgram->live->capture) {
-		capture_open(session, &addrs, now_ns);
+	if (session->capture) {
+		capture_connected(session, now_ns);
 	}
 	event_assign(&session->event, loop_base(dgram->live->loop), fd,
 		     EV_READ | EV_PERSIST, on_upstream, session);

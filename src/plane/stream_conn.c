@@ -134,7 +134,7 @@ static void conn_end(struct conn *conn, const char *end, bool reset)
 	}
 	flow_free(conn->flow, end, live_now_ns(stream->live));
 	conn->flow = NULL;
-	capture_flow_free(conn->capture);
+	capture_flow_free(conn->capture, end, live_now_ns(stream->live));
 	conn->capture = NULL;
 	*conn->back = conn->next;
 	if (conn->next) {
@@ -373,10 +373,14 @@ void conn_new(struct stream *stream, int fd, const struct netaddr *client)
 	}
 	conn->halves[SIDE_REQUEST].fd = fd;
 	conn_link(conn);
+	if (stream->live->capture) {
+		conn->capture = capture_flow_open(stream->live->capture,
+						  stream->proxy->name, &addrs, now_ns);
+	}
 	conn->flow = flow_new(stream->live->engine, stream->proxy, &addrs,
 			      &STREAM_FLOW_OPS, conn, now_ns);
-	if (stream->live->capture) {
-		conn->capture = capture_flow_open(stream->live->capture, &addrs, now_ns);
+	if (conn->capture) {
+		capture_flow_accepted(conn->capture, now_ns);
 	}
 	upstream = conn->flow ? connect_upstream(stream) : -1;
 	if (conn->flow && upstream < 0 && stream_out_of_descriptors(errno)) {

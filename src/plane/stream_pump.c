@@ -316,10 +316,14 @@ static bool client_gone(void *ctx)
 	struct conn *conn = ctx;
 	struct half *client = source_of(conn, SIDE_REQUEST);
 	struct pollfd poll_client = {.fd = client->fd, .events = POLLRDHUP};
+	bool gone = client->ended || client->fd < 0 ||
+		    (poll(&poll_client, 1, 0) == 1 &&
+		     (poll_client.revents & (POLLRDHUP | POLLHUP | POLLERR)));
 
-	return client->ended || client->fd < 0 ||
-	       (poll(&poll_client, 1, 0) == 1 &&
-		(poll_client.revents & (POLLRDHUP | POLLHUP | POLLERR)));
+	if (gone && conn->capture) {
+		capture_flow_gone(conn->capture, live_now_ns(conn->stream->live));
+	}
+	return gone;
 }
 
 const struct flow_ops STREAM_FLOW_OPS = {

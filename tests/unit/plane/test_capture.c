@@ -3,7 +3,7 @@
  *
  * What was sent reads as words, one a packet: the last digits of the two Ethernet
  * addresses, letters for TCP flags (or U), and the payload's length if there is any. "12S
- * 21SA 12A 12AP5".
+ * 21SA 12A 12AP5". Run frames are lines, with the number of packets in front of each.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,10 +12,10 @@
 #include <cmocka.h>
 
 #include "base/text.h"
+#include "codec/runframe.h"
 #include "plane/capture.h"
 
 #include <pcap.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -94,8 +94,10 @@ static struct capture_flow *open_both(struct fixture *fixture, enum transport tr
 {
 	struct flow_addrs client = client_face(transport),
 			  server = server_face(transport);
-	struct capture_flow *flow = capture_flow_open(fixture->capture, &client, 0);
+	struct capture_flow *flow =
+		capture_flow_open(fixture->capture, "cache", &client, 0);
 
+	capture_flow_accepted(flow, 0);
 	capture_flow_connected(flow, &server, 0);
 	return flow;
 }
@@ -108,9 +110,9 @@ struct half {
 	struct text bytes;
 };
 
-/* One flow's packets. */
+/* One capture's packets, all of one flow. */
 struct reading {
-	struct text words;
+	struct text words, lines;
 	struct half halves[5]; /* by the sender's last Ethernet digit */
 	unsigned ports[5];     /* likewise */
 	size_t num_packets, num_bare_acks;
@@ -233,6 +235,25 @@ static void read_packet(struct reading *reading, const uint8_t *frame, size_t le
 	reading->num_packets++;
 }
 
+static bool is_run_frame(const uint8_t *frame)
+{
+	return be16(frame + 12) == RUNFRAME_ETHERTYPE;
+}
+
+static void read_run_frame(struct reading *reading, struct span frame)
+{
+	static const uint8_t LINK[] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5};
+	struct span payload = span_from(frame, sizeof(LINK));
+	struct runframe unused;
+
+	assert_memory_equal(frame.data, LINK, sizeof(LINK));
+	assert_true(runframe_read(payload, &unused));
+	text_u64(&reading->lines, reading->num_packets);
+	text_byte(&reading->lines, ':');
+	payload = span_from(payload, strlen("turncoat/1"));
+	text_bytes(&reading->lines, payload.data, payload.len);
+}
+
 static void reading_init(struct reading *reading)
 {
 	char why[PCAP_ERRBUF_SIZE];
@@ -250,6 +271,10 @@ static void reading_init(struct reading *reading)
 
 		assert_int_equal(head->caplen, head->len);
 		assert_true(at_ns >= START_NS + reading->last_ns);
+		if (is_run_frame(data)) {
+			read_run_frame(reading, span_of(data, head->caplen));
+			continue;
+		}
 		reading->last_ns = at_ns - START_NS;
 		read_packet(reading, data, head->caplen);
 	}
@@ -263,6 +288,7 @@ static void reading_done(struct reading *reading)
 		text_done(&reading->halves[i].bytes);
 	}
 	text_done(&reading->words);
+	text_done(&reading->lines);
 }
 
 static void assert_words(const char *wanted)
@@ -298,7 +324,7 @@ static void both_faces_of_a_stream(void **state)
 			70); /* the other half is open yet */
 	capture_flow_fin(flow, SIDE_REPLY, CAPTURE_IN, 80);
 	capture_flow_fin(flow, SIDE_REPLY, CAPTURE_OUT, 90);
-	capture_flow_free(flow);
+	capture_flow_free(flow, "eof", 100);
 	fixture_done(&fixture);
 
 	reading_init(&reading);
@@ -331,7 +357,7 @@ static void one_way_data_is_acknowledged(void **state)
 	capture_flow_in(flow, SIDE_REQUEST, span_str("x"), 10);
 	capture_flow_in(flow, SIDE_REQUEST, span_str("x"), 11);
 	capture_flow_in(flow, SIDE_REQUEST, span_of(NULL, 0), 12); /* nothing */
-	capture_flow_free(flow);
+	capture_flow_free(flow, "eof", 100);
 	fixture_done(&fixture);
 	assert_words(OPENING CONNECTING
 		     "12AP1 12AP1 21A 12AP1 12AP1 21A 12AP1 21AP1 12AP1 12AP1 21A ");
@@ -351,7 +377,7 @@ static void long_data_goes_in_segments(void **state)
 	}
 	capture_flow_in(flow, SIDE_REPLY, span_of(bytes, LEN), 1);
 	capture_flow_in(flow, SIDE_REPLY, span_of(bytes, 65000), 2);
-	capture_flow_free(flow);
+	capture_flow_free(flow, "eof", 100);
 	fixture_done(&fixture);
 
 	reading_init(&reading);
@@ -375,7 +401,7 @@ static void sequence_numbers_wrap(void **state)
 	capture_flow_in(flow, SIDE_REQUEST, span_str("abcdefgh"), 1);
 	capture_flow_in(flow, SIDE_REQUEST, span_str("ijkl"), 2);
 	capture_flow_fin(flow, SIDE_REQUEST, CAPTURE_IN, 3);
-	capture_flow_free(flow);
+	capture_flow_free(flow, "eof", 100);
 	fixture_done(&fixture);
 
 	reading_init(&reading);
@@ -409,7 +435,7 @@ static void resets(void **state)
 		capture_flow_reset(flow, ROWS[i].side, ROWS[i].point, 3);
 		capture_flow_in(flow, SIDE_REQUEST, span_str("x"), 4);
 		capture_flow_in(flow, SIDE_REPLY, span_str("x"), 5);
-		capture_flow_free(flow);
+		capture_flow_free(flow, "eof", 100);
 		fixture_done(&fixture);
 		assert_words(ROWS[i].wanted);
 	}
@@ -420,9 +446,11 @@ static void what_cannot_be_is_not_recorded(void **state)
 	struct fixture fixture = fixture_new(1);
 	struct flow_addrs client = client_face(TRANSPORT_TCP);
 	struct flow_addrs server = server_face(TRANSPORT_TCP);
-	struct capture_flow *flow = capture_flow_open(fixture.capture, &client, 0);
+	struct capture_flow *flow =
+		capture_flow_open(fixture.capture, "cache", &client, 0);
 
 	(void)state;
+	capture_flow_accepted(flow, 0);
 	capture_flow_out(flow, SIDE_REQUEST, span_str("x"), 1); /* not connected yet */
 	capture_flow_fin(flow, SIDE_REPLY, CAPTURE_IN, 1);
 	capture_flow_reset(flow, SIDE_REPLY, CAPTURE_IN, 1);
@@ -433,8 +461,8 @@ static void what_cannot_be_is_not_recorded(void **state)
 	capture_flow_fin(flow, SIDE_REQUEST, CAPTURE_IN, 6);
 	capture_flow_reset(flow, SIDE_REQUEST, CAPTURE_OUT, 7);
 	capture_flow_connected(flow, &server, 8); /* was already */
-	capture_flow_free(flow);
-	capture_flow_free(NULL);
+	capture_flow_free(flow, "eof", 100);
+	capture_flow_free(NULL, "eof", 100);
 	fixture_done(&fixture);
 	assert_words(OPENING CONNECTING "12FA 21A 34RA ");
 }
@@ -456,7 +484,7 @@ static void datagrams(void **state)
 	capture_flow_in(flow, SIDE_REQUEST, span_of(bytes, 65507), 7);
 	capture_flow_in(flow, SIDE_REQUEST, span_of(bytes, 65508),
 			8); /* IPv4 has no such */
-	capture_flow_free(flow);
+	capture_flow_free(flow, "eof", 100);
 	fixture_done(&fixture);
 
 	reading_init(&reading);
@@ -472,16 +500,42 @@ static void datagrams_over_ipv6(void **state)
 	struct fixture fixture = fixture_new(1);
 	struct flow_addrs addrs =
 		addrs_of(TRANSPORT_UDP, "2001:db8::1", 5353, "2001:db8::2", 53);
-	struct capture_flow *flow = capture_flow_open(fixture.capture, &addrs, 0);
+	struct capture_flow *flow =
+		capture_flow_open(fixture.capture, "cache", &addrs, 0);
 	uint8_t *bytes = calloc(1, 65528);
 
 	(void)state;
 	capture_flow_in(flow, SIDE_REQUEST, span_of(bytes, 65527), 1);
 	capture_flow_in(flow, SIDE_REQUEST, span_of(bytes, 65528), 2);
-	capture_flow_free(flow);
+	capture_flow_free(flow, "eof", 100);
 	fixture_done(&fixture);
 	assert_words("12U65527 ");
 	free(bytes);
+}
+
+/* The first bytes of each packet that opens a face. Returns how many there are. */
+static size_t read_syns(uint8_t *out, size_t each_bytes, size_t max)
+{
+	char why[PCAP_ERRBUF_SIZE];
+	pcap_t *pcap = pcap_open_offline(path, why);
+	struct pcap_pkthdr *head;
+	const u_char *data;
+	size_t num = 0;
+
+	assert_non_null(pcap);
+	memset(out, 0, max * each_bytes);
+	while (pcap_next_ex(pcap, &head, &data) == 1) {
+		size_t ip_head = be16(data + 12) == 0x0800 ? 20 : 40;
+
+		if (is_run_frame(data) || data[14 + ip_head + 13] != 2 /* SYN */) {
+			continue;
+		}
+		assert_true(num < max);
+		memcpy(out + num++ * each_bytes, data,
+		       head->caplen < each_bytes ? head->caplen : each_bytes);
+	}
+	pcap_close(pcap);
+	return num;
 }
 
 struct face_row {
@@ -526,26 +580,32 @@ static void addresses(void **state)
 		struct flow_addrs wanted = addrs_of(row->transport, row->wanted_client, 0,
 						    row->wanted_server, 0);
 		struct fixture fixture = fixture_new(1);
-		uint8_t file[4096] = {0};
-		const uint8_t *ip = file + 24 + 16 + 14; /* of the first packet */
+		uint8_t frame[128];
+		const uint8_t *ip = frame + 14;
 		size_t at = row->ethertype == 0x0800 ? 12 : 8,
 		       len = wanted.client.len_bytes;
+		struct capture_flow *flow;
+		struct text line = {0};
 		struct reading reading;
-		FILE *again;
 
 		print_message("# %s\n", row->name);
-		capture_flow_free(capture_flow_open(fixture.capture, &addrs, 0));
+		flow = capture_flow_open(fixture.capture, "cache", &addrs, 0);
+		capture_flow_accepted(flow, 0);
+		capture_flow_free(flow, "eof", 0);
 		fixture_done(&fixture);
-		again = fopen(path, "r");
-		assert_non_null(again);
-		assert_true(fread(file, 1, sizeof(file), again) > 24 + 16 + 14 + 40);
-		fclose(again);
+		assert_int_equal(read_syns(frame, sizeof(frame), 1), 1);
 		assert_int_equal(be16(ip - 2), row->ethertype);
 		assert_memory_equal(ip + at, wanted.client.bytes, len);
 		assert_memory_equal(ip + at + len, wanted.server.bytes, len);
 		reading_init(&reading);
 		assert_int_equal(reading.ports[1], row->wanted_client_port);
 		assert_int_equal(reading.ports[2], row->wanted_server_port);
+		text_format(&line, "0: open 0 %s cache %s %u %s %u\n3: close 0 eof\n",
+			    row->transport == TRANSPORT_UNIX ? "unix" : "tcp",
+			    row->wanted_client, row->wanted_client_port,
+			    row->wanted_server, row->wanted_server_port);
+		assert_string_equal(text_cstr(&reading.lines), text_cstr(&line));
+		text_done(&line);
 		reading_done(&reading);
 	}
 }
@@ -554,29 +614,23 @@ static void addresses(void **state)
  * different sequence numbers. */
 static void made_up_ports_differ(void **state)
 {
-	enum {
-		RECORD = 16 + 14 + 20 + 20
-	}; /* a packet in the file, without TCP's options */
-	enum { HANDSHAKE = 3 * RECORD + 2 * 8 };
 	static const struct flow_addrs none = {.transport = TRANSPORT_UNIX};
 	struct fixture fixture = fixture_new(1);
-	struct capture_flow *one = capture_flow_open(fixture.capture, &none, 0);
-	struct capture_flow *two = capture_flow_open(fixture.capture, &none, 0);
-	uint8_t file[24 + 3 * HANDSHAKE + 1];
+	struct capture_flow *one = capture_flow_open(fixture.capture, "cache", &none, 0);
+	struct capture_flow *two = capture_flow_open(fixture.capture, "cache", &none, 0);
+	uint8_t frames[3][14 + 20 + 20];
 	const uint8_t *tcp[3];
-	FILE *again;
 
 	(void)state;
+	capture_flow_accepted(one, 0);
+	capture_flow_accepted(two, 0);
 	capture_flow_connected(one, &none, 0);
-	capture_flow_free(one);
-	capture_flow_free(two);
+	capture_flow_free(one, "eof", 0);
+	capture_flow_free(two, "eof", 0);
 	fixture_done(&fixture);
-	again = fopen(path, "r");
-	assert_non_null(again);
-	assert_int_equal(fread(file, 1, sizeof(file), again), sizeof(file) - 1);
-	fclose(again);
+	assert_int_equal(read_syns(frames[0], sizeof(frames[0]), 3), 3);
 	for (size_t i = 0; i < 3; i++) {
-		tcp[i] = file + 24 + i * HANDSHAKE + 16 + 14 + 20;
+		tcp[i] = frames[i] + 14 + 20;
 		assert_int_equal(tcp[i][13], 2); /* SYN */
 	}
 	assert_true(be16(tcp[0]) != be16(tcp[1]));
@@ -585,13 +639,100 @@ static void made_up_ports_differ(void **state)
 	assert_true(be16(tcp[0] + 2) != be16(tcp[2] + 2));
 }
 
+/* Frames that tell of the run stand where what they tell of happened. */
+static void the_run_is_told_between_packets(void **state)
+{
+	struct fixture fixture = fixture_new(1);
+	struct flow_addrs client = client_face(TRANSPORT_TCP);
+	struct flow_addrs server = server_face(TRANSPORT_TCP);
+	struct flow_addrs udp = client_face(TRANSPORT_UDP);
+	struct capture_flow *flow, *other;
+	struct reading reading;
+
+	(void)state;
+	capture_header(fixture.capture, span_str("{\"seed\":42}\n"), 0);
+	flow = capture_flow_open(fixture.capture, "cache", &client, 1);
+	capture_flow_accepted(flow, 1);
+	capture_flow_accepted(flow, 1);
+	capture_flow_connected(flow, &server, 2);
+	capture_flow_connected(flow, &server, 3);
+	other = capture_flow_open(fixture.capture, "a.b_c-D", &udp, 4);
+	capture_flow_gone(flow, 4);
+	capture_flow_gone(flow, 5);
+	capture_flow_accepted(other, 6);
+	capture_flow_free(other, "refused", 6);
+	capture_flow_in(flow, SIDE_REQUEST, span_str("x"), 7);
+	capture_flow_reset(flow, SIDE_REQUEST, CAPTURE_OUT, 8);
+	capture_flow_free(flow, "rule-reset", 9);
+	fixture_done(&fixture);
+
+	reading_init(&reading);
+	assert_string_equal(text_cstr(&reading.words), OPENING CONNECTING "12AP1 34RA ");
+	assert_string_equal(text_cstr(&reading.lines),
+			    "0: header 0 1\n{\"seed\":42}\n"
+			    "0: open 0 tcp cache 10.0.0.7 50001 10.0.0.1 6380\n"
+			    "3: connected 0 10.1.0.1 40001 10.1.0.9 6379\n"
+			    "6: open 1 udp a.b_c-D 10.0.0.7 50001 10.0.0.1 6380\n"
+			    "6: gone 0\n"
+			    "6: close 1 refused\n"
+			    "8: close 0 rule-reset\n");
+	reading_done(&reading);
+}
+
+/* Rule files may be larger than a frame. */
+static void a_long_header_goes_in_pieces(void **state)
+{
+	static const struct {
+		size_t len, pieces;
+	} ROWS[] = {
+		{0, 1},
+		{1, 1},
+		{RUNFRAME_PIECE_MAX, 1},
+		{RUNFRAME_PIECE_MAX + 1, 2},
+		{3 * RUNFRAME_PIECE_MAX, 3},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		struct fixture fixture = fixture_new(1);
+		struct text line = {0}, again = {0};
+		struct pcap_pkthdr *head;
+		struct runframe frame;
+		char why[PCAP_ERRBUF_SIZE];
+		const u_char *data;
+		pcap_t *pcap;
+		uint32_t num = 0;
+
+		for (size_t j = 0; j < ROWS[i].len; j++) {
+			text_byte(&line, (char)('a' + j % 23));
+		}
+		capture_header(fixture.capture, span_of(line.data, line.len), 0);
+		fixture_done(&fixture);
+		pcap = pcap_open_offline(path, why);
+		assert_non_null(pcap);
+		while (pcap_next_ex(pcap, &head, &data) == 1) {
+			assert_true(runframe_read(span_of(data + 14, head->caplen - 14),
+						  &frame));
+			assert_int_equal(frame.kind, RUNFRAME_HEADER);
+			assert_int_equal(frame.piece, num++);
+			assert_int_equal(frame.pieces, ROWS[i].pieces);
+			text_bytes(&again, frame.bytes.data, frame.bytes.len);
+		}
+		pcap_close(pcap);
+		assert_int_equal(num, ROWS[i].pieces);
+		assert_string_equal(text_cstr(&again), text_cstr(&line));
+		text_done(&again);
+		text_done(&line);
+	}
+}
+
 static void a_full_disk_stops_the_capture_not_the_flow(void **state)
 {
 	struct capture_options options = {.start_ns = START_NS};
 	struct trace *trace = trace_create("/dev/full", TRACE_ETHERNET, NULL);
 	struct capture *capture = capture_new(trace, &options);
 	struct flow_addrs client = client_face(TRANSPORT_TCP);
-	struct capture_flow *flow = capture_flow_open(capture, &client, 0);
+	struct capture_flow *flow = capture_flow_open(capture, "cache", &client, 0);
 	uint8_t *bytes = calloc(1, 1 << 20);
 	struct err err = {0};
 
@@ -602,7 +743,7 @@ static void a_full_disk_stops_the_capture_not_the_flow(void **state)
 	}
 	assert_int_equal(capture_status(capture, &err), ERR_SYSTEM);
 	assert_non_null(strstr(err.text, "/dev/full"));
-	capture_flow_free(flow);
+	capture_flow_free(flow, "eof", 100);
 	capture_free(capture);
 	assert_int_equal(trace_close(trace, NULL), ERR_SYSTEM);
 	free(bytes);
@@ -621,6 +762,8 @@ int main(void)
 		cmocka_unit_test(datagrams_over_ipv6),
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(made_up_ports_differ),
+		cmocka_unit_test(the_run_is_told_between_packets),
+		cmocka_unit_test(a_long_header_goes_in_pieces),
 		cmocka_unit_test(a_full_disk_stops_the_capture_not_the_flow),
 	};
 
