@@ -20,6 +20,7 @@
 #define PLANE_DIALOGS_H
 
 #include "codec/flowfilter.h"
+#include "codec/packet.h"
 #include "codec/packetview.h"
 #include "codec/reassembly.h"
 #include "core/unit.h"
@@ -34,9 +35,12 @@ struct dialogs;
 struct dialog {
 	const struct proxy *proxy;
 	struct flow_addrs addrs; /* client, and what it connected to */
-	uint64_t serial;	 /* from 0, in the order of opening */
-	bool from_run;		 /* of a capture of ours */
-	bool midstream;		 /* its beginning is not in the trace */
+	/* As its packets have them, from the client to what it connected to: also those
+	 * that were made up for a Unix socket. */
+	struct packet_path path;
+	uint64_t serial;  /* from 0, in the order of opening */
+	bool from_run;	  /* of a capture of ours */
+	bool midstream;	  /* its beginning is not in the trace */
 	bool client_gone; /* known to have closed, though its end has not been told */
 	/* The link header of the first packet from each peer; len 0: none came yet. */
 	uint8_t link[NUM_SIDE][PACKET_LINK_MAX];
@@ -67,6 +71,11 @@ struct dialogs_ops {
 	/* `end` is the log's word: eof, client-reset, server-reset, idle, replies,
 	 * evicted, trace-end, or what a run's own frame says. */
 	void (*close)(void *ctx, struct dialog *dialog, const char *end, int64_t at_ns);
+	/* A UDP session is about to be closed as "idle" or "replies". True keeps it: for
+	 * whoever has datagrams of it that are yet to leave, or counts replies where they
+	 * leave, as the datagram plane does. An idle one is asked about again when it has
+	 * been idle once more. May be NULL. */
+	bool (*keep)(void *ctx, struct dialog *dialog, const char *end);
 	/* A frame that belongs to no dialog, as it came. at_ns: since the epoch, as in
 	 * the trace. May be NULL. */
 	void (*other)(void *ctx, struct span frame, uint32_t wire_len, int64_t at_ns);
@@ -91,21 +100,35 @@ void dialogs_free(struct dialogs *dialogs); /* NULL is fine; closes nothing */
 /* One packet of the trace. Sessions that have become idle before it are closed first, at
  * the time they did. */
 void dialogs_packet(struct dialogs *dialogs, const struct trace_packet *packet);
-/* The time of a packet, as the ops will be told it: so that what is due before can be
- * done before. */
+/* The time of what dialogs_packet() will tell when it is handed this packet, so that what
+ * is due before can be done before. In a capture of ours that is the packet in front of
+ * it, for a frame behind a packet may say what was known when it came. NULL: the time of
+ * what dialogs_flush() will tell. */
 int64_t dialogs_time(struct dialogs *dialogs, const struct trace_packet *packet);
-/* When the first session becomes idle; INT64_MAX: none will. */
+/* The trace is over: what waits for packets to come is told. */
+void dialogs_flush(struct dialogs *dialogs);
+/* When the first session becomes idle, at the earliest; INT64_MAX: none will. */
 int64_t dialogs_next_due(const struct dialogs *dialogs);
 /* Closes what has become idle by now. */
 void dialogs_advance(struct dialogs *dialogs, int64_t now_ns);
-/* The trace is over: what waits is told, all are closed ("trace-end"). */
+/* The trace is over: dialogs_flush(), and all are closed ("trace-end"). */
 void dialogs_finish(struct dialogs *dialogs);
-/* A dialog that the consumer has ended (a rule cut it): the rest of it is swallowed, and
- * close is not called. Not from within an op of that dialog, other than bytes, gap and
- * end. */
+/* A dialog that the consumer has ended (a rule cut it): close is not called, and the rest
+ * of the connection is swallowed, while the next datagram of a session opens a new one,
+ * as in a run. Not from within close or keep. */
 void dialogs_drop(struct dialogs *dialogs, struct dialog *dialog);
 
 struct dialogs_stats dialogs_stats(const struct dialogs *dialogs);
+
+/* Servers that are no proxy's, for a hint: the first few that packets were sent to. */
+enum { DIALOGS_STRANGERS_MAX = 8 };
+struct dialogs_stranger {
+	enum transport transport;
+	struct ipaddr addr;
+	uint16_t port;
+};
+size_t dialogs_strangers(const struct dialogs *dialogs,
+			 struct dialogs_stranger out[DIALOGS_STRANGERS_MAX]);
 /* The time of the first packet, since the epoch; 0 before there was one. */
 int64_t dialogs_start_ns(const struct dialogs *dialogs);
 
