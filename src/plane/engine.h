@@ -109,6 +109,9 @@ void flow_passed(struct flow *flow, enum side side, uint64_t units, uint64_t byt
 void flow_feed(struct flow *flow, enum side side, struct span bytes, int64_t now_ns);
 /* The sender of `side` has closed its half. */
 void flow_end(struct flow *flow, enum side side, int64_t now_ns);
+/* Notes in the log that so many bytes of the side are unknown, and that what stands in
+ * for them is fed next. */
+void flow_note_gap(struct flow *flow, enum side side, uint64_t len, int64_t now_ns);
 /* Has the flow bytes of this side that wait to leave? */
 bool flow_pending(const struct flow *flow, enum side side);
 /* A fault was logged for this flow after the last engine_committed(); cleared by the

@@ -567,6 +567,17 @@ void flow_end(struct flow *flow, enum side side, int64_t now_ns)
 	}
 }
 
+void flow_note_gap(struct flow *flow, enum side side, uint64_t len, int64_t now_ns)
+{
+	struct text text = {0};
+
+	flow->engine->now_ns = now_ns;
+	text_u64(&text, len);
+	text_str(&text, " bytes are not in the trace: zeros in their place");
+	flow_note(flow, &flow->sides[side], "gap", text_cstr(&text));
+	text_done(&text);
+}
+
 bool flow_pending(const struct flow *flow, enum side side)
 {
 	const struct flow_side *fs = &flow->sides[side];

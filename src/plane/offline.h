@@ -15,7 +15,12 @@
 #include "plane/engine.h"
 #include "plane/face.h"
 
-enum { OFFLINE_GAP_MAX = 1 << 20 };
+enum {
+	OFFLINE_GAP_MAX = 1 << 20,
+	/* Bytes of all flows that came while the engine wanted none; the flow that would
+	 * exceed it ends as "overflow". */
+	OFFLINE_KEPT_MAX = 256 << 20,
+};
 
 struct offline;
 
@@ -31,6 +36,9 @@ void offline_finish(struct offline *offline);
 /* 0, or why no more packets could be written. */
 int offline_status(const struct offline *offline, struct err *err);
 struct dialogs_stats offline_stats(const struct offline *offline);
-int64_t offline_now_ns(const struct offline *offline); /* since the first packet */
+size_t offline_strangers(const struct offline *offline,
+			 struct dialogs_stranger out[DIALOGS_STRANGERS_MAX]);
+int64_t offline_start_ns(const struct offline *offline); /* see dialogs_start_ns() */
+int64_t offline_now_ns(const struct offline *offline);	 /* since the first packet */
 
 #endif
