@@ -97,6 +97,23 @@ static void put_bound(const struct run_facts *facts, struct text *out)
 	free(sorted);
 }
 
+/* What differs between two runs of the same; a replay has nothing of it. */
+static void put_process(const struct run_facts *facts, struct text *out)
+{
+	put_key(out, "argv");
+	text_byte(out, '[');
+	for (int i = 0; i < facts->options->argc; i++) {
+		if (i) {
+			text_byte(out, ',');
+		}
+		json_str(out, span_str(facts->options->argv[i]));
+	}
+	text_byte(out, ']');
+	put_bound(facts, out);
+	put_key(out, "pid");
+	text_u64(out, (uint64_t)getpid());
+}
+
 void report_header_line(const struct run_facts *facts, struct text *out)
 {
 	char start[CLOCK_TEXT_MAX];
@@ -112,18 +129,9 @@ void report_header_line(const struct run_facts *facts, struct text *out)
 	put_str(out, "version", PACKAGE_VERSION);
 	put_key(out, "wall");
 	text_byte(out, '{');
-	put_key(out, "argv");
-	text_byte(out, '[');
-	for (int i = 0; i < facts->options->argc; i++) {
-		if (i) {
-			text_byte(out, ',');
-		}
-		json_str(out, span_str(facts->options->argv[i]));
+	if (facts->options) {
+		put_process(facts, out);
 	}
-	text_byte(out, ']');
-	put_bound(facts, out);
-	put_key(out, "pid");
-	text_u64(out, (uint64_t)getpid());
 	clock_format(facts->start_realtime_ns, start);
 	put_str(out, "start", start);
 	text_str(out, "}}\n");
@@ -276,6 +284,23 @@ static void put_rule_row(const struct rule *rule, const struct engine *engine,
 	text_done(&chance);
 }
 
+static void put_again(const struct run_facts *facts, struct text *out)
+{
+	const char *before = "";
+
+	text_str(out, "turncoat: the same faults again: turncoat ");
+	if (facts->trace_path) {
+		text_format(out, "replay %s", facts->trace_path);
+		before = " --rules";
+	} else {
+		text_str(out, "run");
+	}
+	for (size_t i = 0; i < facts->config->num_files && !facts->own_rules; i++) {
+		text_format(out, "%s %s", before, facts->config->files[i].path);
+	}
+	text_format(out, " --seed %llu\n", (unsigned long long)facts->seed);
+}
+
 void report_finished(const struct run_facts *facts, const struct engine *engine,
 		     struct text *out)
 {
@@ -318,11 +343,7 @@ void report_finished(const struct run_facts *facts, const struct engine *engine,
 			    "by their log, not by their seed alone\n",
 			    (unsigned long long)counts.late_units);
 	}
-	text_str(out, "turncoat: the same faults again: turncoat run");
-	for (size_t i = 0; i < facts->config->num_files; i++) {
-		text_format(out, " %s", facts->config->files[i].path);
-	}
-	text_format(out, " --seed %llu\n", (unsigned long long)facts->seed);
+	put_again(facts, out);
 }
 
 static void put_names(const struct config *config, const struct engine *engine,

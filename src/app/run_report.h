@@ -10,8 +10,11 @@
 
 struct run_facts {
 	const struct config *config;
+	/* A run on the wire has both; NULL in a trace's replay. */
 	const struct run_options *options;
 	const struct netaddr *bound; /* by proxy */
+	const char *trace_path;	     /* what is replayed; NULL: nothing is */
+	bool own_rules;		     /* the trace brought the rules along */
 	uint64_t seed;
 	int64_t start_realtime_ns;
 	const char *log_path;

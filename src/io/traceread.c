@@ -117,6 +117,13 @@ int traceread_dlt(const struct traceread *trace)
 	return pcap_datalink(trace->pcap);
 }
 
+const char *traceread_link_name(const struct traceread *trace)
+{
+	const char *name = pcap_datalink_val_to_name(pcap_datalink(trace->pcap));
+
+	return name ? name : "one without a name";
+}
+
 static int64_t clamp(int64_t value, int64_t max)
 {
 	if (value < 0) {

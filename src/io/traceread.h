@@ -31,6 +31,8 @@ int traceread_open(const char *path, struct traceread **out, struct err *err);
 void traceread_close(struct traceread *trace); /* NULL is fine */
 
 int traceread_dlt(const struct traceread *trace); /* as pcap_datalink() */
+/* That number's name, for messages. */
+const char *traceread_link_name(const struct traceread *trace);
 /* 1: a packet; 0: the end, or where the trace breaks off; negative: an error. */
 int traceread_next(struct traceread *trace, struct trace_packet *out, struct err *err);
 /* Why the trace ended before its end; NULL: it did not. */
