@@ -4,6 +4,7 @@
  * What leaves points into the read buffers while they are being fed, else into `copies`;
  * both live until the batch is sent at the end of the callback.
  */
+#include "io/socket.h"
 #include "plane/capture.h"
 #include "plane/dgram_session.h"
 
@@ -224,36 +225,6 @@ static void on_upstream(evutil_socket_t fd, short what, void *ctx)
 	settle(dgram);
 }
 
-static void set_buffers(int fd)
-{
-	int bytes = DGRAM_SOCKET_BYTES;
-
-	/* Beyond the system's limit where we may, else up to it. */
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0) {
-		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-	}
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0) {
-		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-	}
-}
-
-static int open_upstream(const struct dgram *dgram)
-{
-	int fd = socket(netaddr_family(&dgram->upstream),
-			SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0) {
-		return -1;
-	}
-	if (connect(fd, (const struct sockaddr *)&dgram->upstream.addr,
-		    dgram->upstream.len) < 0) {
-		close(fd);
-		return -1;
-	}
-	set_buffers(fd);
-	return fd;
-}
-
 static void capture_connected(struct session *session, int64_t now_ns)
 {
 	struct dgram *dgram = session->dgram;
@@ -280,7 +251,7 @@ static struct session *session_new(struct dgram *dgram, const struct netaddr *cl
 	if (dgram->num_sessions >= dgram->proxy->max_flows) {
 		session_end(dgram->oldest, "evicted");
 	}
-	fd = open_upstream(dgram);
+	fd = socket_connect_dgram(&dgram->upstream);
 	if (fd < 0) {
 		dgram_note_lost(dgram, errno);
 		return NULL;
@@ -367,28 +338,6 @@ static void on_client(evutil_socket_t fd, short what, void *ctx)
 
 /* --- the listener --- */
 
-static int open_listener(const struct netaddr *addr, struct netaddr *out_bound,
-			 struct err *err)
-{
-	char text[NETADDR_TEXT_MAX];
-	int fd;
-
-	netaddr_format(addr, text);
-	fd = socket(netaddr_family(addr), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		return err_set_errno(err, "can't listen on udp %s", text);
-	}
-	set_buffers(fd);
-	out_bound->len = sizeof(out_bound->addr);
-	if (bind(fd, (const struct sockaddr *)&addr->addr, addr->len) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&out_bound->addr, &out_bound->len) < 0) {
-		err_set_errno(err, "can't listen on udp %s", text);
-		close(fd);
-		return ERR_SYSTEM;
-	}
-	return fd;
-}
-
 static void prepare_batch(struct dgram *dgram)
 {
 	dgram->buffers = xmalloc((size_t)DGRAM_BATCH * DGRAM_BYTES_MAX);
@@ -409,7 +358,7 @@ int dgram_open(struct live *live, const struct proxy *proxy, const struct netadd
 	       struct netaddr *out_bound, struct err *err)
 {
 	struct dgram *dgram;
-	int fd = open_listener(listen, out_bound, err);
+	int fd = socket_listen_dgram(listen, out_bound, err);
 
 	if (fd < 0) {
 		return fd;

@@ -11,11 +11,10 @@
 #include <sys/socket.h>
 
 enum {
-	DGRAM_BATCH = 64,	      /* datagrams a system call */
-	DGRAM_BYTES_MAX = 65536,      /* more than UDP can carry */
-	DGRAM_READS_A_TURN = 16,      /* batches, then others have their turn */
-	DGRAM_SOCKET_BYTES = 4 << 20, /* kernel buffers asked for */
-	DGRAM_BUCKETS = 4096,	      /* a power of two */
+	DGRAM_BATCH = 64,	 /* datagrams a system call */
+	DGRAM_BYTES_MAX = 65536, /* more than UDP can carry */
+	DGRAM_READS_A_TURN = 16, /* batches, then others have their turn */
+	DGRAM_BUCKETS = 4096,	 /* a power of two */
 };
 
 struct session {

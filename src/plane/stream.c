@@ -1,14 +1,12 @@
 /* A stream proxy: its listener, and what its connections share. See stream_conn.h. */
+#include "io/socket.h"
 #include "plane/stream_conn.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -119,15 +117,6 @@ static void on_kick(evutil_socket_t fd, short what, void *ctx)
 
 /* --- new connections --- */
 
-void stream_set_nodelay(int fd, const struct netaddr *addr)
-{
-	int on = 1;
-
-	if (addr->addr.ss_family != AF_UNIX) {
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	}
-}
-
 bool stream_out_of_descriptors(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
@@ -210,63 +199,13 @@ static void on_accept(evutil_socket_t fd, short what, void *ctx)
 
 /* --- the listener --- */
 
-/* A socket file that nobody answers on is a leftover and may go. */
-static void remove_stale_socket(const struct netaddr *addr)
-{
-	const struct sockaddr_un *sun = (const struct sockaddr_un *)&addr->addr;
-	struct stat st;
-	int fd;
-
-	if (addr->addr.ss_family != AF_UNIX || lstat(sun->sun_path, &st) < 0 ||
-	    !S_ISSOCK(st.st_mode)) {
-		return;
-	}
-	/* One that lives but has a full backlog says EAGAIN. */
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0) {
-		if (connect(fd, (const struct sockaddr *)&addr->addr, addr->len) < 0 &&
-		    errno == ECONNREFUSED) {
-			unlink(sun->sun_path);
-		}
-		close(fd);
-	}
-}
-
-static int open_listener(const struct netaddr *addr, struct netaddr *out_bound,
-			 struct err *err)
-{
-	char text[NETADDR_TEXT_MAX];
-	int on = 1, fd;
-
-	netaddr_format(addr, text);
-	fd = socket(netaddr_family(addr), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		return err_set_errno(err, "can't listen on %s", text);
-	}
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (addr->addr.ss_family == AF_INET6) {
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	}
-	stream_set_nodelay(fd, addr); /* accepted sockets inherit it */
-	remove_stale_socket(addr);
-	out_bound->len = sizeof(out_bound->addr);
-	if (bind(fd, (const struct sockaddr *)&addr->addr, addr->len) < 0 ||
-	    listen(fd, STREAM_BACKLOG) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&out_bound->addr, &out_bound->len) < 0) {
-		err_set_errno(err, "can't listen on %s", text);
-		close(fd);
-		return ERR_SYSTEM;
-	}
-	return fd;
-}
-
 int stream_open(struct live *live, const struct proxy *proxy,
 		const struct netaddr *listen_on, const struct netaddr *upstream,
 		struct stream **out, struct netaddr *out_bound, struct err *err)
 {
 	struct event_base *base = loop_base(live->loop);
 	struct stream *stream;
-	int fd = open_listener(listen_on, out_bound, err);
+	int fd = socket_listen_stream(listen_on, out_bound, err);
 
 	if (fd < 0) {
 		return fd;

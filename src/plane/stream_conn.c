@@ -1,11 +1,10 @@
 /* A connection from connect to close. See stream_conn.h. */
 #include "plane/stream_conn.h"
+#include "io/socket.h"
 #include "plane/capture.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -87,12 +86,7 @@ static void half_close(struct half *half, bool reset)
 	}
 	event_del(&half->event);
 	if (reset) {
-		/* With a linger time of 0 the kernel sends RST and forgets unsent bytes.
-		 * */
-		struct linger linger = {.l_onoff = 1};
-
-		(void)setsockopt(half->fd, SOL_SOCKET, SO_LINGER, &linger,
-				 sizeof(linger));
+		socket_set_reset(half->fd);
 	}
 	half_drop_unsent(half);
 	close(half->fd);
@@ -321,28 +315,6 @@ static bool half_watch(struct half *half, const struct timeval *timeout)
 	       event_add(&half->event, timeout) == 0;
 }
 
-/* Begins to connect upstream. Returns the descriptor, -1 with errno. */
-static int connect_upstream(const struct stream *stream)
-{
-	int fd = socket(netaddr_family(&stream->upstream),
-			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0) {
-		return -1;
-	}
-	stream_set_nodelay(fd, &stream->upstream);
-	if (connect(fd, (const struct sockaddr *)&stream->upstream.addr,
-		    stream->upstream.len) < 0 &&
-	    errno != EINPROGRESS && errno != EINTR) {
-		int error = errno;
-
-		close(fd);
-		errno = error;
-		return -1;
-	}
-	return fd;
-}
-
 static void conn_link(struct conn *conn)
 {
 	struct stream *stream = conn->stream;
@@ -382,10 +354,10 @@ void conn_new(struct stream *stream, int fd, const struct netaddr *client)
 	if (conn->capture) {
 		capture_flow_accepted(conn->capture, now_ns);
 	}
-	upstream = conn->flow ? connect_upstream(stream) : -1;
+	upstream = conn->flow ? socket_connect_stream(&stream->upstream) : -1;
 	if (conn->flow && upstream < 0 && stream_out_of_descriptors(errno)) {
 		stream_spare_close(stream);
-		upstream = connect_upstream(stream);
+		upstream = socket_connect_stream(&stream->upstream);
 	}
 	error = errno;
 	conn->halves[SIDE_REPLY].fd = upstream;

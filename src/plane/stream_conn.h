@@ -38,7 +38,6 @@ enum {
 	STREAM_PIPES_MAX = 64,		/* kept for reuse */
 	STREAM_BULKY_BYTES = 64 * 1024, /* a read of that much is bulky */
 	STREAM_BULKY_READS = 2,		/* in a row: then splice pays */
-	STREAM_BACKLOG = 4096,
 };
 
 enum conn_state {
@@ -152,7 +151,6 @@ void stream_look_again(void *stream); /* for stream->look_again */
  * those that are done. */
 void stream_settle(struct stream *stream);
 void stream_accept_more(struct stream *stream); /* a place may have become free */
-void stream_set_nodelay(int fd, const struct netaddr *addr);
 bool stream_out_of_descriptors(int error);
 void stream_spare_close(struct stream *stream);
 void stream_pause_exhausted(struct stream *stream, int error);
