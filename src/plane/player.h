@@ -44,6 +44,8 @@ int player_open(struct live *live, const struct script *script,
 		struct player **out, struct err *err);
 void player_stop(struct player *player); /* begins no more dialogs */
 bool player_pending(const struct player *player);
+/* Ends what is under way, in the log as `end`: what it has not said is missing. */
+void player_end(struct player *player, const char *end);
 void player_free(struct player *player, const char *end); /* NULL is fine */
 
 enum player_difference {
@@ -58,11 +60,15 @@ enum player_difference {
 
 struct player_stats {
 	uint64_t dialogs, played, failed; /* failed: no connection, or reset */
+	uint64_t unreached;		  /* of failed: no connection came about */
+	uint64_t surplus; /* connections that no dialog was left for; failed as well */
 	uint64_t units_recorded, units_seen;
 	uint64_t by_difference[NUM_PLAYER_DIFFERENCE];
 	uint64_t timeouts; /* the live peer's unit did not come in time */
 };
 struct player_stats player_stats(const struct player *player);
+/* What the first of the failed failed of; NULL: none did. */
+const char *player_failure(const struct player *player);
 /* The differences, the first of each dialog, as lines for people: identity, kind,
  * expected and seen side by side. At most `max` dialogs. */
 void player_describe(const struct player *player, size_t max, struct text *out);
