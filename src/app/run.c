@@ -39,6 +39,7 @@ struct run {
 	struct declog *log;
 	struct trace *trace;
 	struct live live;
+	const struct run_stand_in *stand_in; /* NULL: none, or freed */
 	struct stream **streams; /* by proxy; NULL where it is a datagram one */
 	struct dgram **dgrams;
 	struct netaddr *bound;
@@ -83,6 +84,10 @@ static int open_proxies(struct run *run, struct err *err)
 	run->streams = xcalloc(config->num_proxies, sizeof(struct stream *));
 	run->dgrams = xcalloc(config->num_proxies, sizeof(struct dgram *));
 	run->bound = xcalloc(config->num_proxies, sizeof(*run->bound));
+	if (run->stand_in) {
+		return run->stand_in->open(run->stand_in->ctx, run, &run->live,
+					   run->bound, err);
+	}
 	for (size_t i = 0; i < config->num_proxies; i++) {
 		const struct proxy *proxy = &config->proxies[i];
 		struct netaddr listen, upstream;
@@ -147,7 +152,7 @@ static bool pending(const struct run *run)
 			return true;
 		}
 	}
-	return false;
+	return run->stand_in && run->stand_in->pending(run->stand_in->ctx);
 }
 
 static void on_tick(void *ctx)
@@ -182,8 +187,18 @@ static void begin_stop(struct run *run)
 			dgram_stop_accepting(run->dgrams[i]);
 		}
 	}
+	if (run->stand_in) {
+		run->stand_in->stop(run->stand_in->ctx);
+	}
 	/* Not at once: what has already arrived, ends above all, is to be seen first. */
 	loop_timer_set(run->tick, now_ns + TICK_NS);
+}
+
+void run_stop(struct run *run)
+{
+	if (!run->stopping && !(run->has_child && run->child.pid)) {
+		begin_stop(run);
+	}
 }
 
 static void on_terminate(void *ctx)
@@ -394,6 +409,9 @@ static int announce(struct run *run, struct err *err)
 		return ERR_SYSTEM;
 	}
 	report_started(&run->facts, &text);
+	if (run->stand_in) {
+		run->stand_in->started(run->stand_in->ctx, &text);
+	}
 	print(run, &text);
 	report_ready_lines(&run->facts, &text);
 	if (run->options.ready_path) {
@@ -415,14 +433,25 @@ static int announce(struct run *run, struct err *err)
 	return code;
 }
 
+static void free_planes(struct run *run)
+{
+	for (size_t i = 0; run->streams && i < run->first->num_proxies; i++) {
+		stream_free(run->streams[i], "shutdown");
+		dgram_free(run->dgrams[i], "shutdown");
+		run->streams[i] = NULL;
+		run->dgrams[i] = NULL;
+	}
+	if (run->stand_in && run->streams) {
+		run->stand_in->free(run->stand_in->ctx, "shutdown");
+		run->stand_in = NULL;
+	}
+}
+
 static void run_free(struct run *run)
 {
 	struct err err;
 
-	for (size_t i = 0; run->streams && i < run->first->num_proxies; i++) {
-		stream_free(run->streams[i], "shutdown");
-		dgram_free(run->dgrams[i], "shutdown");
-	}
+	free_planes(run);
 	if (run->loop) {
 		live_done(&run->live);
 		for (size_t i = 0; i < sizeof(run->signals) / sizeof(run->signals[0]);
@@ -502,6 +531,7 @@ int run_start(struct config *config, const struct run_options *options, struct r
 	run->first = config;
 	run->config = config;
 	run->options = *options;
+	run->stand_in = options->stand_in;
 	run->facts.config = config;
 	run->facts.options = &run->options;
 	run->facts.log_path = options->log_path ? options->log_path : config->log_path;
@@ -546,12 +576,7 @@ int run_finish(struct run *run, struct text *out_vacuous, struct err *err)
 	if (run->child.pid) {
 		child_signal(&run->child, SIGKILL);
 	}
-	for (size_t i = 0; i < run->first->num_proxies; i++) {
-		stream_free(run->streams[i], "shutdown");
-		dgram_free(run->dgrams[i], "shutdown");
-		run->streams[i] = NULL;
-		run->dgrams[i] = NULL;
-	}
+	free_planes(run);
 	report_summary_line(run->config, run->engine, loop_now_ns(run->loop), &text);
 	if (!run->live.log_failed) {
 		declog_write(run->log, span_of(text.data, text.len), false);

@@ -15,6 +15,21 @@
 #include <stdbool.h>
 
 struct run;
+struct live;
+struct netaddr;
+
+/* What serves flows in place of the proxies' listeners: a replay's player. */
+struct run_stand_in {
+	/* out_bound: by proxy, for the ready file and the command's environment. */
+	int (*open)(void *ctx, struct run *run, struct live *live,
+		    struct netaddr *out_bound, struct err *err);
+	void (*started)(void *ctx, struct text *out); /* what it does, for people */
+	void (*stop)(void *ctx);		      /* no new flows */
+	bool (*pending)(void *ctx); /* do decided bytes still wait to leave? */
+	/* Ends all flows, in the log as `end`. Also when open() failed. */
+	void (*free)(void *ctx, const char *end);
+	void *ctx;
+};
 
 struct run_options {
 	const char *const *paths; /* the rule files, for SIGHUP */
@@ -29,11 +44,17 @@ struct run_options {
 	char **command;	   /* NULL: none; ends with NULL */
 	char *const *argv; /* for the log's header; ends with NULL */
 	int argc;
+	const struct run_stand_in *stand_in; /* NULL: the proxies listen */
+	/* The command line that repeats the run, without its seed; NULL: turncoat run and
+	 * the rule files. */
+	const char *again;
 };
 
 int run_start(struct config *config, const struct run_options *options, struct run **out,
 	      struct err *err);
 void run_loop(struct run *run);
+/* From within the loop: all is done. The command, if any, still ends by itself. */
+void run_stop(struct run *run);
 
 /* How it went; valid until run_finish(). */
 struct run_outcome {

@@ -227,6 +227,9 @@ void report_ready_lines(const struct run_facts *facts, struct text *out)
 	for (size_t i = 0; i < facts->config->num_proxies; i++) {
 		const struct proxy *proxy = &facts->config->proxies[i];
 
+		if (facts->bound[i].len == 0) {
+			continue; /* a replay's trace has nothing of it */
+		}
 		netaddr_format(&facts->bound[i], address);
 		put_variable(proxy->name, "", out);
 		text_format(out, "%s\n", address);
@@ -247,7 +250,8 @@ void report_started(const struct run_facts *facts, struct text *out)
 		    (unsigned long long)facts->seed, facts->config->rules->num_rules,
 		    facts->config->rules->num_rules == 1 ? "" : "s",
 		    facts->log_path ? facts->log_path : "none (--log FILE keeps one)");
-	for (size_t i = 0; i < facts->config->num_proxies; i++) {
+	for (size_t i = 0; i < facts->config->num_proxies && !facts->options->stand_in;
+	     i++) {
 		const struct proxy *proxy = &facts->config->proxies[i];
 
 		netaddr_format(&facts->bound[i], address);
@@ -288,6 +292,11 @@ static void put_again(const struct run_facts *facts, struct text *out)
 {
 	const char *before = "";
 
+	if (facts->options && facts->options->again) {
+		text_format(out, "turncoat: the same faults again: %s --seed %llu\n",
+			    facts->options->again, (unsigned long long)facts->seed);
+		return;
+	}
 	text_str(out, "turncoat: the same faults again: turncoat ");
 	if (facts->trace_path) {
 		text_format(out, "replay %s", facts->trace_path);

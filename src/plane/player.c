@@ -374,7 +374,7 @@ void player_stop(struct player *player)
 bool player_pending(const struct player *player)
 {
 	for (const struct talk *talk = player->talks; talk; talk = talk->next) {
-		if (talk->out.len > talk->out_from ||
+		if (talk->live_ended || talk->out.len > talk->out_from ||
 		    (talk->flow && (flow_pending(talk->flow, SIDE_REQUEST) ||
 				    flow_pending(talk->flow, SIDE_REPLY)))) {
 			return true;
