@@ -320,7 +320,7 @@ static int prepare_server(struct player *player, struct netaddr *out_bound,
 	for (size_t i = 0; i < script->num_dialogs; i++) {
 		const struct script_dialog *dialog = &script->dialogs[i];
 
-		(void)compare_key_of(dialog, SIDE_REQUEST, &player->keys[i]);
+		compare_key_of(dialog, SIDE_REQUEST, &player->keys[i]);
 		proxies[dialog->proxy->index] = dialog->proxy;
 	}
 	code = open_doors(player, proxies, out_bound, err);

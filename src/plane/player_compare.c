@@ -270,6 +270,9 @@ static void see_unit(void *ctx, struct span unit, struct span class)
 		kind = difference(recorded, unit, named->name);
 	}
 	c->counts.seen++;
+	if (!recorded && c->num_recorded && c->recorded[c->num_recorded - 1].cut) {
+		return; /* the trace does not tell what came there */
+	}
 	note_finding(c, kind, recorded, unit, named->name, k);
 }
 
@@ -408,13 +411,12 @@ void compare_describe(const struct compare_finding *finding, const char *lane,
 
 /* --- whose dialog it is --- */
 
-static void key_unit(void *ctx, struct span unit, struct span class)
+void compare_key_unit(void *ctx, struct span unit, struct span class)
 {
 	struct compare_key *key = ctx;
+	size_t len = class.len < CLASS_NAME_MAX ? class.len : CLASS_NAME_MAX;
 
 	if (!key->class[0]) {
-		size_t len = class.len < CLASS_NAME_MAX ? class.len : CLASS_NAME_MAX;
-
 		memcpy(key->class, class.data, len);
 		key->class[len] = '\0';
 		key->len = unit.len;
@@ -422,7 +424,7 @@ static void key_unit(void *ctx, struct span unit, struct span class)
 	}
 }
 
-bool compare_key_of(const struct script_dialog *dialog, enum side side,
+void compare_key_of(const struct script_dialog *dialog, enum side side,
 		    struct compare_key *out)
 {
 	struct compare_key key = {0};
@@ -431,24 +433,41 @@ bool compare_key_of(const struct script_dialog *dialog, enum side side,
 	unitcut_init(&cut, &dialog->proxy->framer, is_datagram(dialog));
 	for (size_t i = 0; i < dialog->num_turns && !key.class[0]; i++) {
 		const struct turn *turn = &dialog->turns[i];
-		struct span bytes;
+		struct span bytes = span_of(dialog->bytes + turn->from, turn->len);
 
 		if (turn->kind != TURN_BYTES || turn->side != side) {
 			continue;
 		}
-		bytes = span_of(dialog->bytes + turn->from, turn->len);
+		if (!key.first.data) {
+			key.first = bytes;
+		}
 		if (!cut.raw) {
-			unitcut_feed(&cut, bytes, key_unit, &key);
+			unitcut_feed(&cut, bytes, compare_key_unit, &key);
 		}
 		if (cut.raw && !key.class[0]) {
-			key_unit(&key, bytes, span_str("raw"));
-			key.raw = bytes.data;
+			compare_key_unit(&key, bytes, span_str("raw"));
+			key.raw = true;
 		}
 	}
 	if (!key.class[0]) {
-		unitcut_end(&cut, key_unit, &key);
+		unitcut_end(&cut, compare_key_unit, &key);
 	}
 	unitcut_done(&cut);
 	*out = key;
-	return key.class[0] != '\0';
+}
+
+int compare_key_fit(const struct compare_key *key, const struct compare_key *seen)
+{
+	size_t len = key->first.len < seen->first.len ? key->first.len : seen->first.len;
+	bool all = len > 0 && memcmp(key->first.data, seen->first.data, len) == 0;
+
+	if (strcmp(seen->class, key->class) != 0) {
+		return 0;
+	}
+	if (key->raw && seen->raw
+		    ? all
+		    : seen->len == key->len && seen->digest == key->digest) {
+		return all ? COMPARE_FIT_MAX : COMPARE_FIT_MAX - 1;
+	}
+	return seen->len == key->len ? 2 : 1;
 }

@@ -61,14 +61,21 @@ const struct compare_finding *compare_grave(const struct compare *compare);
 void compare_describe(const struct compare_finding *finding, const char *lane,
 		      struct text *out);
 
-/* The first unit of the side, for telling whose dialog it is. False: it has none. */
+/* How the side begins, for telling whose dialog it is. */
 struct compare_key {
-	char class[CLASS_NAME_MAX + 1];
+	char class[CLASS_NAME_MAX + 1]; /* of the first unit; "": there is none */
 	uint64_t len, digest;
-	/* A stream without a protocol: the bytes of the first turn; else NULL. */
-	const uint8_t *raw;
+	bool raw; /* no protocol, so the first unit has no end: `first` instead */
+	struct span first; /* what came at once, the first unit at its front */
 };
-bool compare_key_of(const struct script_dialog *dialog, enum side side,
+void compare_key_of(const struct script_dialog *dialog, enum side side,
 		    struct compare_key *out);
+
+/* For unitcut: the first unit that it hands on is the key's. */
+void compare_key_unit(void *key, struct span unit, struct span class);
+/* How well what was seen fits a recorded beginning: 0, not even in class, up to
+ * COMPARE_FIT_MAX: all that has come at once is the same. */
+enum { COMPARE_FIT_MAX = 4 };
+int compare_key_fit(const struct compare_key *key, const struct compare_key *seen);
 
 #endif

@@ -2,7 +2,6 @@
 #include "plane/player_talk.h"
 
 #include "base/arena.h"
-#include "codec/digest.h"
 #include "io/socket.h"
 
 #include <errno.h>
@@ -31,34 +30,19 @@ static size_t next_free(struct player *player, const struct proxy *proxy)
 	return i;
 }
 
-/* How well the first unit fits a dialog: 0, or better. */
-static int fit(const struct compare_key *key, const struct compare_key *seen,
-	       struct span early)
-{
-	bool same = seen->len == key->len && seen->digest == key->digest;
-
-	if (strcmp(seen->class, key->class) != 0) {
-		return 0;
-	}
-	if (key->raw && seen->raw) {
-		/* Without a protocol a first word has no end: as far as both go. */
-		size_t len = key->len < early.len ? (size_t)key->len : early.len;
-
-		same = memcmp(key->raw, early.data, len) == 0;
-	}
-	return same ? 3 : seen->len == key->len ? 2 : 1;
-}
-
-static size_t choose(struct player *player, const struct talk *talk)
+/* The first of those that fit what the guest said best. */
+static size_t choose(struct player *player, struct talk *talk)
 {
 	size_t num = player->script->num_dialogs;
 	size_t found = next_free(player, talk->proxy);
-	struct span early = span_of(talk->early.data, talk->early.len);
 	int best = 0;
 
-	for (size_t i = found; i < num && talk->key.class[0] && best < 3; i++) {
+	talk->key.first = span_of(talk->early.data, talk->early.len);
+
+	for (size_t i = found; i < num && talk->key.class[0] && best < COMPARE_FIT_MAX;
+	     i++) {
 		int how = is_free(player, i, talk->proxy)
-				  ? fit(&player->keys[i], &talk->key, early)
+				  ? compare_key_fit(&player->keys[i], &talk->key)
 				  : 0;
 
 		if (how > best) {
@@ -109,30 +93,17 @@ static void seat(struct talk *talk)
 
 /* --- what a guest says first --- */
 
-static void first_unit(void *ctx, struct span unit, struct span class)
-{
-	struct compare_key *key = ctx;
-
-	if (!key->class[0]) {
-		size_t len = class.len < CLASS_NAME_MAX ? class.len : CLASS_NAME_MAX;
-
-		memcpy(key->class, class.data, len);
-		key->len = unit.len;
-		key->digest = digest_of(unit);
-	}
-}
-
 void guest_heard(struct talk *talk, struct span bytes)
 {
 	text_reserve(&talk->early, bytes.len); /* an empty datagram is one as well */
 	text_bytes(&talk->early, bytes.data, bytes.len);
 	if (!talk->cut.raw) {
-		unitcut_feed(&talk->cut, bytes, first_unit, &talk->key);
+		unitcut_feed(&talk->cut, bytes, compare_key_unit, &talk->key);
 	}
 	if (talk->cut.raw && !talk->key.class[0]) {
-		first_unit(&talk->key, span_of(talk->early.data, talk->early.len),
-			   span_str("raw"));
-		talk->key.raw = (const uint8_t *)talk->early.data;
+		compare_key_unit(&talk->key, span_of(talk->early.data, talk->early.len),
+				 span_str("raw"));
+		talk->key.raw = true;
 	}
 	if (talk->key.class[0]) {
 		seat(talk);
@@ -152,7 +123,7 @@ void guest_ended(struct talk *talk)
 			return;
 		}
 	}
-	unitcut_end(&talk->cut, first_unit, &talk->key);
+	unitcut_end(&talk->cut, compare_key_unit, &talk->key);
 	seat(talk);
 }
 
