@@ -112,6 +112,9 @@ static int load_config(struct replay *replay, struct run_options *run, struct er
 			       "[proxy] sections say what is in it",
 			       options->trace_path);
 	}
+	if (code == 0) {
+		replay->config->log_path = NULL; /* that of their runs: left alone */
+	}
 	run->seed_given = options->seed_given || seed_given;
 	run->seed = options->seed_given ? options->seed : seed;
 	return code;
