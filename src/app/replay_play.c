@@ -12,7 +12,7 @@ enum {
 	DIFFERENCES_SHOWN = 10,
 };
 
-struct replay {
+struct play {
 	const struct replay_play_options *options;
 	struct config *config; /* the run's, once that has begun */
 	struct script *script;
@@ -90,9 +90,9 @@ static int read_header(const char *path, bool wanted, struct config **out_config
 	return code;
 }
 
-static int load_config(struct replay *replay, struct run_options *run, struct err *err)
+static int load_config(struct play *play, struct run_options *run, struct err *err)
 {
-	const struct replay_play_options *options = replay->options;
+	const struct replay_play_options *options = play->options;
 	bool from_stdin = strcmp(options->trace_path, "-") == 0; /* read only once */
 	uint64_t seed = 0;
 	bool seed_given = false;
@@ -100,20 +100,20 @@ static int load_config(struct replay *replay, struct run_options *run, struct er
 
 	if (!from_stdin) {
 		code = read_header(options->trace_path, options->num_paths == 0,
-				   &replay->config, &seed_given, &seed, err);
+				   &play->config, &seed_given, &seed, err);
 	}
 	if (code == 0 && options->num_paths > 0) {
-		code = config_load(options->paths, options->num_paths, &replay->config,
+		code = config_load(options->paths, options->num_paths, &play->config,
 				   err);
 	}
-	if (code == 0 && !replay->config) {
+	if (code == 0 && !play->config) {
 		return err_set(err, ERR_INPUT,
 			       "%s was not captured by turncoat: name a rule file whose "
 			       "[proxy] sections say what is in it",
 			       options->trace_path);
 	}
 	if (code == 0) {
-		replay->config->log_path = NULL; /* that of their runs: left alone */
+		play->config->log_path = NULL; /* that of their runs: left alone */
 	}
 	run->seed_given = options->seed_given || seed_given;
 	run->seed = options->seed_given ? options->seed : seed;
@@ -147,15 +147,15 @@ static int given_endpoint(const struct proxy *proxy, const char *address,
 }
 
 /* The peers of the proxies that the trace uses. */
-static int find_addresses(struct replay *replay, struct err *err)
+static int find_addresses(struct play *play, struct err *err)
 {
-	const struct replay_play_options *options = replay->options;
-	const struct proxy *first = replay->script->dialogs[0].proxy;
+	const struct replay_play_options *options = play->options;
+	const struct proxy *first = play->script->dialogs[0].proxy;
 
-	replay->addrs = xcalloc(replay->config->num_proxies, sizeof(*replay->addrs));
-	for (size_t i = 0; i < replay->script->num_dialogs; i++) {
-		const struct proxy *proxy = replay->script->dialogs[i].proxy;
-		struct netaddr *addr = &replay->addrs[proxy->index];
+	play->addrs = xcalloc(play->config->num_proxies, sizeof(*play->addrs));
+	for (size_t i = 0; i < play->script->num_dialogs; i++) {
+		const struct proxy *proxy = play->script->dialogs[i].proxy;
+		struct netaddr *addr = &play->addrs[proxy->index];
 		struct endpoint endpoint = options->role == PLAY_CLIENT ? proxy->upstream
 									: proxy->listen;
 		int code = 0;
@@ -180,21 +180,21 @@ static int find_addresses(struct replay *replay, struct err *err)
 	return 0;
 }
 
-static int load(struct replay *replay, struct run_options *run, struct err *err)
+static int load(struct play *play, struct run_options *run, struct err *err)
 {
-	const struct replay_play_options *options = replay->options;
+	const struct replay_play_options *options = play->options;
 
 	if (replay_speed_parse(options->speed ? options->speed : "1",
-			       &replay->player_options.speed_milli, err) < 0) {
+			       &play->player_options.speed_milli, err) < 0) {
 		return ERR_INPUT;
 	}
-	if (load_config(replay, run, err) < 0 ||
-	    script_read(options->trace_path, replay->config->proxies,
-			replay->config->num_proxies, &replay->script, err) < 0) {
+	if (load_config(play, run, err) < 0 ||
+	    script_read(options->trace_path, play->config->proxies,
+			play->config->num_proxies, &play->script, err) < 0) {
 		return ERR_INPUT;
 	}
-	if (replay->script->num_dialogs == 0) {
-		struct dialogs_stats stats = replay->script->stats;
+	if (play->script->num_dialogs == 0) {
+		struct dialogs_stats stats = play->script->stats;
 
 		return err_set(
 			err, ERR_INPUT,
@@ -203,33 +203,33 @@ static int load(struct replay *replay, struct run_options *run, struct err *err)
 			"do)",
 			options->trace_path, (unsigned long long)stats.packets);
 	}
-	return find_addresses(replay, err);
+	return find_addresses(play, err);
 }
 
 /* --- in the run --- */
 
 static void on_done(void *ctx)
 {
-	struct replay *replay = ctx;
+	struct play *play = ctx;
 
-	run_stop(replay->run);
+	run_stop(play->run);
 }
 
 static int stand_in_open(void *ctx, struct run *run, struct live *live,
 			 struct netaddr *out_bound, struct err *err)
 {
-	struct replay *replay = ctx;
+	struct play *play = ctx;
 
-	replay->run = run;
-	return player_open(live, replay->script, &replay->player_options, out_bound,
-			   &replay->player, err);
+	play->run = run;
+	return player_open(live, play->script, &play->player_options, out_bound,
+			   &play->player, err);
 }
 
 static void stand_in_started(void *ctx, struct text *out)
 {
-	const struct replay *replay = ctx;
-	const struct script *script = replay->script;
-	bool client = replay->options->role == PLAY_CLIENT;
+	const struct play *play = ctx;
+	const struct script *script = play->script;
+	bool client = play->options->role == PLAY_CLIENT;
 	uint64_t gaps = 0, midstream = 0;
 
 	for (size_t i = 0; i < script->num_dialogs; i++) {
@@ -238,7 +238,7 @@ static void stand_in_started(void *ctx, struct text *out)
 	}
 	text_format(out, "turncoat: plays the %s of %llu dialogs in %s\n",
 		    client ? "clients" : "servers",
-		    (unsigned long long)script->num_dialogs, replay->options->trace_path);
+		    (unsigned long long)script->num_dialogs, play->options->trace_path);
 	if (script->broken) {
 		text_format(out, "turncoat: the trace breaks off: %s\n", script->broken);
 	}
@@ -252,29 +252,29 @@ static void stand_in_started(void *ctx, struct text *out)
 
 static void stand_in_stop(void *ctx)
 {
-	player_stop(((struct replay *)ctx)->player);
+	player_stop(((struct play *)ctx)->player);
 }
 
 static bool stand_in_pending(void *ctx)
 {
-	return player_pending(((struct replay *)ctx)->player);
+	return player_pending(((struct play *)ctx)->player);
 }
 
 static void stand_in_free(void *ctx, const char *end)
 {
-	struct replay *replay = ctx;
+	struct play *play = ctx;
 
-	if (!replay->player) {
+	if (!play->player) {
 		return;
 	}
-	player_end(replay->player, end);
-	replay->stats = player_stats(replay->player);
-	player_describe(replay->player, DIFFERENCES_SHOWN, &replay->described);
-	if (player_failure(replay->player)) {
-		text_str(&replay->failure, player_failure(replay->player));
+	player_end(play->player, end);
+	play->stats = player_stats(play->player);
+	player_describe(play->player, DIFFERENCES_SHOWN, &play->described);
+	if (player_failure(play->player)) {
+		text_str(&play->failure, player_failure(play->player));
 	}
-	player_free(replay->player, end);
-	replay->player = NULL;
+	player_free(play->player, end);
+	play->player = NULL;
 }
 
 /* --- the verdict --- */
@@ -289,16 +289,16 @@ static bool has_diverged(const struct player_stats *stats)
 	return diverged;
 }
 
-static void put_result(const struct replay *replay, struct text *out)
+static void put_result(const struct play *play, struct text *out)
 {
-	const struct player_stats *stats = &replay->stats;
+	const struct player_stats *stats = &play->stats;
 	const uint64_t *by = stats->by_difference;
 
 	text_format(out, "turncoat: %llu of %llu dialogs played, %llu failed",
 		    (unsigned long long)stats->played, (unsigned long long)stats->dialogs,
 		    (unsigned long long)stats->failed);
-	if (replay->failure.len) {
-		text_format(out, " (%s)", text_cstr(&replay->failure));
+	if (play->failure.len) {
+		text_format(out, " (%s)", text_cstr(&play->failure));
 	}
 	text_format(out,
 		    "; %llu units recorded, %llu seen, %llu timeouts\n"
@@ -313,8 +313,14 @@ static void put_result(const struct replay *replay, struct text *out)
 		    (unsigned long long)by[PLAYER_CLASS],
 		    (unsigned long long)by[PLAYER_MISSING],
 		    (unsigned long long)by[PLAYER_EXTRA]);
-	text_str(out, text_cstr(&replay->described));
-	if (has_diverged(stats)) {
+	text_str(out, text_cstr(&play->described));
+	if (stats->played < stats->dialogs) {
+		text_format(out,
+			    "turncoat: %llu dialogs of the trace were not played (exit "
+			    "%d)\n",
+			    (unsigned long long)(stats->dialogs - stats->played),
+			    EXIT_DIVERGED);
+	} else if (has_diverged(stats)) {
 		text_format(out,
 			    "turncoat: the live peer's words differ from the trace's "
 			    "(exit %d)\n",
@@ -322,21 +328,21 @@ static void put_result(const struct replay *replay, struct text *out)
 	}
 }
 
-static int verdict(struct replay *replay)
+static int verdict(struct play *play)
 {
-	struct run_outcome outcome = run_outcome(replay->run);
-	const struct player_stats *stats = &replay->stats;
+	struct run_outcome outcome = run_outcome(play->run);
+	const struct player_stats *stats = &play->stats;
 	struct text text = {0};
 	struct err err = {0};
 	int code = EXIT_PASSED;
 
-	if (run_finish(replay->run, &text, &err) < 0) {
+	if (run_finish(play->run, &text, &err) < 0) {
 		text_done(&text);
 		return cli_complain("replay", "%s", err.text);
 	}
 	text_clear(&text); /* rules that never fired: nobody asked for faults */
-	if (!replay->options->quiet || has_diverged(stats)) {
-		put_result(replay, &text);
+	if (!play->options->quiet || has_diverged(stats)) {
+		put_result(play, &text);
 		fputs(text_cstr(&text), stderr);
 	}
 	text_done(&text);
@@ -345,7 +351,7 @@ static int verdict(struct replay *replay)
 	} else if (stats->failed > 0 && stats->unreached == stats->failed &&
 		   stats->played == 0) {
 		code = cli_complain("replay", "no connection at all: %s",
-				    text_cstr(&replay->failure));
+				    text_cstr(&play->failure));
 	} else if (has_diverged(stats)) {
 		code = EXIT_DIVERGED;
 	} else if (outcome.has_command) {
@@ -373,13 +379,13 @@ static void put_again(const struct replay_play_options *options, struct text *ou
 
 int replay_play(const struct replay_play_options *options)
 {
-	struct replay replay = {
+	struct play play = {
 		.options = options,
 		.player_options = {.role = options->role,
 				   .wait_ns = options->wait_ns,
 				   .max_live = DIALOGS_AT_ONCE,
 				   .on_done = on_done,
-				   .ctx = &replay},
+				   .ctx = &play},
 	};
 	const struct run_stand_in stand_in = {
 		.open = stand_in_open,
@@ -387,7 +393,7 @@ int replay_play(const struct replay_play_options *options)
 		.stop = stand_in_stop,
 		.pending = stand_in_pending,
 		.free = stand_in_free,
-		.ctx = &replay,
+		.ctx = &play,
 	};
 	struct text again = {0};
 	struct run_options run = {
@@ -407,23 +413,23 @@ int replay_play(const struct replay_play_options *options)
 
 	put_again(options, &again);
 	run.again = text_cstr(&again);
-	if (load(&replay, &run, &err) < 0) {
-		config_free(replay.config);
+	if (load(&play, &run, &err) < 0) {
+		config_free(play.config);
 		code = cli_complain("replay", "%s", err.text);
 	} else {
-		replay.player_options.addrs = replay.addrs;
-		replay.player_options.num_addrs = replay.config->num_proxies;
-		if (run_start(replay.config, &run, &replay.run, &err) < 0) {
+		play.player_options.addrs = play.addrs;
+		play.player_options.num_addrs = play.config->num_proxies;
+		if (run_start(play.config, &run, &play.run, &err) < 0) {
 			code = cli_complain("replay", "%s", err.text);
 		} else {
-			run_loop(replay.run);
-			code = verdict(&replay);
+			run_loop(play.run);
+			code = verdict(&play);
 		}
 	}
-	script_free(replay.script);
-	free(replay.addrs);
+	script_free(play.script);
+	free(play.addrs);
 	text_done(&again);
-	text_done(&replay.described);
-	text_done(&replay.failure);
+	text_done(&play.described);
+	text_done(&play.failure);
 	return code;
 }

@@ -19,7 +19,7 @@ enum {
 	TICK_PACKETS = 4096,
 };
 
-struct replay {
+struct rerun {
 	const struct replay_trace_options *options;
 	struct run_facts facts;
 	struct config *config;
@@ -34,10 +34,10 @@ struct replay {
 
 /* --- rules and seed --- */
 
-static int parse_header(struct replay *replay, const struct text *header, bool *out_seed,
+static int parse_header(struct rerun *rerun, const struct text *header, bool *out_seed,
 			struct err *err)
 {
-	const char *path = replay->options->trace_path;
+	const char *path = rerun->options->trace_path;
 	json_t *json = json_loadb(header->data, header->len, 0, NULL);
 	int64_t seed = json_i64(json, "seed", -1);
 	int code = 0;
@@ -49,20 +49,20 @@ static int parse_header(struct replay *replay, const struct text *header, bool *
 			       "%s: the run's header in it is not of this version", path);
 	}
 	*out_seed = true;
-	replay->facts.seed = (uint64_t)seed;
-	if (replay->options->num_rules == 0) {
-		replay->config = log_config(json_object_get(json, "files"), err);
-		replay->facts.own_rules = true;
-		code = replay->config ? 0 : err_context(err, "%s", path);
+	rerun->facts.seed = (uint64_t)seed;
+	if (rerun->options->num_rules == 0) {
+		rerun->config = log_config(json_object_get(json, "files"), err);
+		rerun->facts.own_rules = true;
+		code = rerun->config ? 0 : err_context(err, "%s", path);
 	}
 	json_decref(json);
 	return code;
 }
 
 /* What a capture of ours says of its run; the seed stands until another is given. */
-static int load_own(struct replay *replay, bool *out_seed, struct err *err)
+static int load_own(struct rerun *rerun, bool *out_seed, struct err *err)
 {
-	const char *path = replay->options->trace_path;
+	const char *path = rerun->options->trace_path;
 	struct text header = {0};
 	int code = 0;
 
@@ -71,42 +71,42 @@ static int load_own(struct replay *replay, bool *out_seed, struct err *err)
 		code = dialogs_run_header(path, &header, err);
 	}
 	if (code == 0 && header.len) {
-		code = parse_header(replay, &header, out_seed, err);
+		code = parse_header(rerun, &header, out_seed, err);
 	}
 	text_done(&header);
 	return code;
 }
 
-static int load_rules(struct replay *replay, struct err *err)
+static int load_rules(struct rerun *rerun, struct err *err)
 {
-	const struct replay_trace_options *options = replay->options;
+	const struct replay_trace_options *options = rerun->options;
 	bool seed_known = false;
 
-	if (load_own(replay, &seed_known, err) < 0) {
+	if (load_own(rerun, &seed_known, err) < 0) {
 		return ERR_INPUT;
 	}
 	if (options->num_rules > 0 &&
-	    config_load(options->rules, options->num_rules, &replay->config, err) < 0) {
+	    config_load(options->rules, options->num_rules, &rerun->config, err) < 0) {
 		return ERR_INPUT;
 	}
-	if (!replay->config) {
+	if (!rerun->config) {
 		return err_set(err, ERR_INPUT,
 			       "%s brings no rules along, as captures of `turncoat run` "
 			       "do: give --rules FILE.ini",
 			       options->trace_path);
 	}
 	if (options->seed_given) {
-		replay->facts.seed = options->seed;
-	} else if (!seed_known && replay->config->seed_given) {
-		replay->facts.seed = replay->config->seed;
+		rerun->facts.seed = options->seed;
+	} else if (!seed_known && rerun->config->seed_given) {
+		rerun->facts.seed = rerun->config->seed;
 	} else if (!seed_known) {
 		return err_set(err, ERR_INPUT,
 			       "give --seed N: neither %s nor its rules have one, and a "
 			       "replay draws none",
 			       options->trace_path);
 	}
-	config_bind_seed(replay->config, replay->facts.seed);
-	replay->facts.config = replay->config;
+	config_bind_seed(rerun->config, rerun->facts.seed);
+	rerun->facts.config = rerun->config;
 	return 0;
 }
 
@@ -137,139 +137,138 @@ static int check_outputs(const struct replay_trace_options *options, struct err 
 
 static void sink_write(void *ctx, struct span lines, bool fault)
 {
-	struct replay *replay = ctx;
+	struct rerun *rerun = ctx;
 
 	(void)fault;
-	declog_write(replay->log, lines, false);
-	replay->unwritten_bytes += lines.len;
+	declog_write(rerun->log, lines, false);
+	rerun->unwritten_bytes += lines.len;
 }
 
-static int open_trace(struct replay *replay, enum link_type *out_link, struct err *err)
+static int open_trace(struct rerun *rerun, enum link_type *out_link, struct err *err)
 {
-	const struct replay_trace_options *options = replay->options;
+	const struct replay_trace_options *options = rerun->options;
 
-	if (traceread_open(options->trace_path, &replay->trace, err) < 0) {
+	if (traceread_open(options->trace_path, &rerun->trace, err) < 0) {
 		return ERR_INPUT;
 	}
-	if (!link_type_find(traceread_dlt(replay->trace), out_link)) {
+	if (!link_type_find(traceread_dlt(rerun->trace), out_link)) {
 		return err_set(err, ERR_INPUT,
 			       "%s: its link type, %s, is not read: Ethernet, Linux "
 			       "cooked, loopback and raw IP are",
-			       options->trace_path, traceread_link_name(replay->trace));
+			       options->trace_path, traceread_link_name(rerun->trace));
 	}
 	return 0;
 }
 
-static int replay_open(struct replay *replay, struct err *err)
+static int rerun_open(struct rerun *rerun, struct err *err)
 {
-	const struct replay_trace_options *options = replay->options;
+	const struct replay_trace_options *options = rerun->options;
 	struct engine_options engine_options = {.strict = options->strict};
-	struct engine_sink sink = {sink_write, replay};
+	struct engine_sink sink = {sink_write, rerun};
 	enum link_type link;
 
-	if (open_trace(replay, &link, err) < 0 || load_rules(replay, err) < 0 ||
+	if (open_trace(rerun, &link, err) < 0 || load_rules(rerun, err) < 0 ||
 	    check_outputs(options, err) < 0) {
 		return ERR_INPUT;
 	}
-	if (declog_open(options->log_path, &replay->log, err) < 0) {
+	if (declog_open(options->log_path, &rerun->log, err) < 0) {
 		return err_context(err, "log");
 	}
 	if (options->out_path) {
-		replay->out = trace_create(options->out_path,
-					   traceread_dlt(replay->trace), err);
-		if (!replay->out) {
+		rerun->out =
+			trace_create(options->out_path, traceread_dlt(rerun->trace), err);
+		if (!rerun->out) {
 			return ERR_SYSTEM;
 		}
 	}
-	replay->engine = engine_new(replay->config->rules, &sink, &engine_options);
-	replay->offline = offline_new(replay->engine, link, replay->config->proxies,
-				      replay->config->num_proxies, replay->out);
+	rerun->engine = engine_new(rerun->config->rules, &sink, &engine_options);
+	rerun->offline = offline_new(rerun->engine, link, rerun->config->proxies,
+				     rerun->config->num_proxies, rerun->out);
 	return 0;
 }
 
-static void replay_free(struct replay *replay)
+static void rerun_free(struct rerun *rerun)
 {
 	struct err err;
 
-	offline_free(replay->offline);
-	engine_free(replay->engine);
-	(void)trace_close(replay->out, &err);
-	if (replay->log) {
-		(void)declog_close(replay->log, &err);
+	offline_free(rerun->offline);
+	engine_free(rerun->engine);
+	(void)trace_close(rerun->out, &err);
+	if (rerun->log) {
+		(void)declog_close(rerun->log, &err);
 	}
-	traceread_close(replay->trace);
-	config_free(replay->config);
+	traceread_close(rerun->trace);
+	config_free(rerun->config);
 }
 
 /* --- the replay --- */
 
 /* A lost log line or packet makes the whole worthless, so the first one ends it. */
-static int look_at_outputs(struct replay *replay, struct err *err)
+static int look_at_outputs(struct rerun *rerun, struct err *err)
 {
-	replay->unwritten_bytes = 0;
-	if (declog_tick(replay->log, err) < 0) {
+	rerun->unwritten_bytes = 0;
+	if (declog_tick(rerun->log, err) < 0) {
 		return ERR_SYSTEM;
 	}
-	return offline_status(replay->offline, err);
+	return offline_status(rerun->offline, err);
 }
 
-static void write_line(struct replay *replay, struct text *line)
+static void write_line(struct rerun *rerun, struct text *line)
 {
-	declog_write(replay->log, span_of(line->data, line->len), false);
+	declog_write(rerun->log, span_of(line->data, line->len), false);
 	text_clear(line);
 }
 
 /* The log's header has the time of the first packet, so that comes first. */
-static void write_header(struct replay *replay, int64_t start_ns)
+static void write_header(struct rerun *rerun, int64_t start_ns)
 {
 	struct text line = {0};
 
-	replay->facts.start_realtime_ns = start_ns;
-	report_header_line(&replay->facts, &line);
-	write_line(replay, &line);
+	rerun->facts.start_realtime_ns = start_ns;
+	report_header_line(&rerun->facts, &line);
+	write_line(rerun, &line);
 	text_done(&line);
 }
 
-static int read_packets(struct replay *replay, struct err *err)
+static int read_packets(struct rerun *rerun, struct err *err)
 {
 	struct trace_packet packet;
 	uint64_t num = 0;
 	int code;
 
-	while ((code = traceread_next(replay->trace, &packet, err)) > 0) {
+	while ((code = traceread_next(rerun->trace, &packet, err)) > 0) {
 		if (num == 0) {
-			write_header(replay, packet.at_ns);
+			write_header(rerun, packet.at_ns);
 		}
-		offline_packet(replay->offline, &packet);
-		progress_packet(&replay->progress, traceread_progress_ppm(replay->trace));
-		if ((++num % TICK_PACKETS == 0 ||
-		     replay->unwritten_bytes >= TICK_BYTES) &&
-		    look_at_outputs(replay, err) < 0) {
+		offline_packet(rerun->offline, &packet);
+		progress_packet(&rerun->progress, traceread_progress_ppm(rerun->trace));
+		if ((++num % TICK_PACKETS == 0 || rerun->unwritten_bytes >= TICK_BYTES) &&
+		    look_at_outputs(rerun, err) < 0) {
 			return ERR_SYSTEM;
 		}
 	}
 	if (num == 0) {
-		write_header(replay, 0);
+		write_header(rerun, 0);
 	}
 	return code;
 }
 
-static int finish_outputs(struct replay *replay, struct err *err)
+static int finish_outputs(struct rerun *rerun, struct err *err)
 {
 	struct text line = {0};
-	int code = look_at_outputs(replay, err);
+	int code = look_at_outputs(rerun, err);
 
-	report_summary_line(replay->config, replay->engine,
-			    offline_now_ns(replay->offline), &line);
-	write_line(replay, &line);
+	report_summary_line(rerun->config, rerun->engine, offline_now_ns(rerun->offline),
+			    &line);
+	write_line(rerun, &line);
 	text_done(&line);
 	if (code == 0) {
-		code = declog_close(replay->log, err);
-		replay->log = NULL;
+		code = declog_close(rerun->log, err);
+		rerun->log = NULL;
 	}
 	if (code == 0) {
-		code = trace_close(replay->out, err);
-		replay->out = NULL;
+		code = trace_close(rerun->out, err);
+		rerun->out = NULL;
 	}
 	return code;
 }
@@ -283,9 +282,9 @@ static void put_count(struct text *out, uint64_t num, const char *what)
 	}
 }
 
-static void report_trace(const struct replay *replay, struct text *out)
+static void report_trace(const struct rerun *rerun, struct text *out)
 {
-	struct dialogs_stats stats = offline_stats(replay->offline);
+	struct dialogs_stats stats = offline_stats(rerun->offline);
 
 	text_format(out, "turncoat: trace: %llu packets, %llu dialogs",
 		    (unsigned long long)stats.packets, (unsigned long long)stats.dialogs);
@@ -304,11 +303,11 @@ static void report_trace(const struct replay *replay, struct text *out)
 }
 
 /* No packet was of any proxy: what there was instead. */
-static void report_strangers(const struct replay *replay, struct text *out)
+static void report_strangers(const struct rerun *rerun, struct text *out)
 {
 	struct dialogs_stranger strangers[DIALOGS_STRANGERS_MAX];
-	size_t num = offline_strangers(replay->offline, strangers);
-	struct dialogs_stats stats = offline_stats(replay->offline);
+	size_t num = offline_strangers(rerun->offline, strangers);
+	struct dialogs_stats stats = offline_stats(rerun->offline);
 	char host[IPADDR_TEXT_MAX];
 
 	if (stats.dialogs > 0 || stats.packets == 0) {
@@ -326,10 +325,10 @@ static void report_strangers(const struct replay *replay, struct text *out)
 	text_byte(out, '\n');
 }
 
-static void report(struct replay *replay)
+static void report(struct rerun *rerun)
 {
-	const struct replay_trace_options *options = replay->options;
-	const char *broken = traceread_broken(replay->trace);
+	const struct replay_trace_options *options = rerun->options;
+	const char *broken = traceread_broken(rerun->trace);
 	struct text text = {0};
 
 	if (broken) {
@@ -338,22 +337,22 @@ static void report(struct replay *replay)
 			    "was replayed\n",
 			    options->trace_path, broken);
 	}
-	report_trace(replay, &text);
-	report_strangers(replay, &text);
-	report_finished(&replay->facts, replay->engine, &text);
+	report_trace(rerun, &text);
+	report_strangers(rerun, &text);
+	report_finished(&rerun->facts, rerun->engine, &text);
 	if (!options->quiet) {
 		fputs(text_cstr(&text), stderr);
 	}
 	text_done(&text);
 }
 
-static int verdict(const struct replay *replay)
+static int verdict(const struct rerun *rerun)
 {
 	struct text vacuous = {0};
 	int code = EXIT_PASSED;
 
-	report_vacuous(replay->config, replay->engine, &vacuous);
-	if (vacuous.len && !replay->options->allow_vacuous) {
+	report_vacuous(rerun->config, rerun->engine, &vacuous);
+	if (vacuous.len && !rerun->options->allow_vacuous) {
 		cli_complain("replay", "vacuous (exit %d; --allow-vacuous): rules %s",
 			     EXIT_VACUOUS, text_cstr(&vacuous));
 		code = EXIT_VACUOUS;
@@ -364,28 +363,28 @@ static int verdict(const struct replay *replay)
 
 int replay_trace(const struct replay_trace_options *options)
 {
-	struct replay replay = {.options = options};
+	struct rerun rerun = {.options = options};
 	struct err err = {0};
 	int code;
 
-	replay.facts.trace_path = options->trace_path;
-	replay.facts.log_path = options->log_path;
-	progress_init(&replay.progress, options->trace_path, options->quiet);
-	code = replay_open(&replay, &err);
+	rerun.facts.trace_path = options->trace_path;
+	rerun.facts.log_path = options->log_path;
+	progress_init(&rerun.progress, options->trace_path, options->quiet);
+	code = rerun_open(&rerun, &err);
 	if (code == 0) {
-		code = read_packets(&replay, &err);
-		progress_done(&replay.progress);
-		offline_finish(replay.offline);
+		code = read_packets(&rerun, &err);
+		progress_done(&rerun.progress);
+		offline_finish(rerun.offline);
 	}
 	if (code == 0) {
-		code = finish_outputs(&replay, &err);
+		code = finish_outputs(&rerun, &err);
 	}
 	if (code == 0) {
-		report(&replay);
-		code = verdict(&replay);
+		report(&rerun);
+		code = verdict(&rerun);
 	} else {
 		code = cli_complain("replay", "%s", err.text);
 	}
-	replay_free(&replay);
+	rerun_free(&rerun);
 	return code;
 }
