@@ -43,7 +43,13 @@ struct action_row {
 	/* Checks options against each other, compiles patterns. NULL: nothing to do. */
 	int (*prepare)(struct action *action, struct arena *arena, struct err *err);
 	void (*release)(struct action *action); /* frees what prepare made; may be NULL */
+	/* Draws, and adds an effect with what was drawn; edits that need bytes are made
+	 * here. */
 	void (*apply)(const struct judgement *j);
+	/* What an effect's values, drawn now or logged, make of the decision. NULL: the
+	 * action only edits. */
+	void (*enact)(const struct action *action, const struct effect *effect,
+		      struct decision *decision);
 	/* What it does, to stand behind "it": "is delayed by 50ms ± 10ms (normal)". */
 	void (*describe)(const struct action *action, struct text *out);
 };

@@ -15,13 +15,18 @@ static const struct optrow OPTIONS[] = {
 	{0},
 };
 
-static void cut(const struct judgement *j, enum verdict verdict)
+static void apply(const struct judgement *j)
 {
-	int64_t at = j->action->vals[OPT_CUT_AT].num;
+	effect_value(decision_effect(j->decision, j->rule, j->action), "at",
+		     j->action->vals[OPT_CUT_AT].num);
+}
 
-	effect_value(decision_effect(j->decision, j->rule, j->action), "at", at);
-	j->decision->verdict = verdict;
-	j->decision->cut_at = (uint64_t)at;
+static void cut(const struct effect *effect, enum verdict verdict, struct decision *d)
+{
+	int64_t at = effect_get(effect, "at", 0);
+
+	d->verdict = verdict;
+	d->cut_at = at > 0 ? (uint64_t)at : 0;
 }
 
 static void describe_cut(const struct action *action, struct text *out, const char *what)
@@ -36,9 +41,11 @@ static void describe_cut(const struct action *action, struct text *out, const ch
 	}
 }
 
-static void apply_reset(const struct judgement *j)
+static void enact_reset(const struct action *action, const struct effect *effect,
+			struct decision *d)
 {
-	cut(j, VERDICT_RESET);
+	(void)action;
+	cut(effect, VERDICT_RESET, d);
 }
 
 static void describe_reset(const struct action *action, struct text *out)
@@ -46,9 +53,11 @@ static void describe_reset(const struct action *action, struct text *out)
 	describe_cut(action, out, "resets the connection (RST to both peers)");
 }
 
-static void apply_close(const struct judgement *j)
+static void enact_close(const struct action *action, const struct effect *effect,
+			struct decision *d)
 {
-	cut(j, VERDICT_CLOSE);
+	(void)action;
+	cut(effect, VERDICT_CLOSE, d);
 }
 
 static void describe_close(const struct action *action, struct text *out)
@@ -61,7 +70,8 @@ const struct action_row ACTION_RESET = {
 	.help = "reset the connection at the unit",
 	.traits = ACTION_TERMINAL,
 	.options = OPTIONS,
-	.apply = apply_reset,
+	.apply = apply,
+	.enact = enact_reset,
 	.describe = describe_reset,
 };
 
@@ -70,6 +80,7 @@ const struct action_row ACTION_CLOSE = {
 	.help = "close the connection in order at the unit",
 	.traits = ACTION_TERMINAL,
 	.options = OPTIONS,
-	.apply = apply_close,
+	.apply = apply,
+	.enact = enact_close,
 	.describe = describe_close,
 };

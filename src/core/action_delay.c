@@ -14,6 +14,8 @@ static const char *const DISTRIBUTIONS[] = {
 };
 
 #define HOUR_NS (INT64_C(3600) * 1000000000)
+/* All of a unit's delays; a tail of the distribution may go beyond an hour. */
+#define DELAY_MAX_NS (INT64_C(1) << 60)
 
 static const struct optrow OPTIONS[] = {
 	{
@@ -51,7 +53,17 @@ static void apply(const struct judgement *j)
 				    vals[OPT_DELAY_TIME].num, vals[OPT_DELAY_JITTER].num);
 
 	effect_value(decision_effect(j->decision, j->rule, j->action), "ns", delay_ns);
-	j->decision->delay_ns += delay_ns;
+}
+
+static void enact(const struct action *action, const struct effect *effect,
+		  struct decision *d)
+{
+	int64_t delay_ns = effect_get(effect, "ns", 0);
+
+	(void)action;
+	if (delay_ns > 0 && delay_ns <= DELAY_MAX_NS - d->delay_ns) {
+		d->delay_ns += delay_ns;
+	}
 }
 
 static void describe(const struct action *action, struct text *out)
@@ -73,5 +85,6 @@ const struct action_row ACTION_DELAY = {
 	.help = "send the unit later",
 	.options = OPTIONS,
 	.apply = apply,
+	.enact = enact,
 	.describe = describe,
 };

@@ -7,7 +7,14 @@ static const struct optrow OPTIONS[] = {{0}};
 static void apply(const struct judgement *j)
 {
 	decision_effect(j->decision, j->rule, j->action);
-	j->decision->verdict = VERDICT_DROP;
+}
+
+static void enact(const struct action *action, const struct effect *effect,
+		  struct decision *d)
+{
+	(void)action;
+	(void)effect;
+	d->verdict = VERDICT_DROP;
 }
 
 static void describe(const struct action *action, struct text *out)
@@ -22,5 +29,6 @@ const struct action_row ACTION_DROP = {
 	.traits = ACTION_TERMINAL,
 	.options = OPTIONS,
 	.apply = apply,
+	.enact = enact,
 	.describe = describe,
 };

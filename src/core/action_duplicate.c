@@ -2,13 +2,14 @@
 #include "core/action.h"
 
 enum { OPT_DUPLICATE_COPIES, OPT_DUPLICATE_GAP, OPT_DUPLICATE_HOLD };
+enum { COPIES_MAX = 100, GAP_MAX = 10000 };
 
 static const struct optrow OPTIONS[] = {
 	{
 		.name = "copies",
 		.type = OPT_COUNT,
 		.min = 1,
-		.max = 100,
+		.max = COPIES_MAX,
 		.fallback = "1",
 		.help = "how many besides the unit itself",
 	},
@@ -16,7 +17,7 @@ static const struct optrow OPTIONS[] = {
 		.name = "gap",
 		.type = OPT_COUNT,
 		.min = 0,
-		.max = 10000,
+		.max = GAP_MAX,
 		.fallback = "0",
 		.help = "how many successors go before the copies",
 	},
@@ -35,14 +36,22 @@ static const struct optrow OPTIONS[] = {
 static void apply(const struct judgement *j)
 {
 	const struct optval *vals = j->action->vals;
-	struct decision *d = j->decision;
-	struct effect *effect = decision_effect(d, j->rule, j->action);
+	struct effect *effect = decision_effect(j->decision, j->rule, j->action);
 
 	effect_value(effect, "copies", vals[OPT_DUPLICATE_COPIES].num);
 	effect_value(effect, "gap", vals[OPT_DUPLICATE_GAP].num);
-	d->copies += (uint64_t)vals[OPT_DUPLICATE_COPIES].num;
-	if ((uint64_t)vals[OPT_DUPLICATE_GAP].num > d->copies_gap) {
-		d->copies_gap = (uint64_t)vals[OPT_DUPLICATE_GAP].num;
+}
+
+static void enact(const struct action *action, const struct effect *effect,
+		  struct decision *d)
+{
+	const struct optval *vals = action->vals;
+	int64_t copies = effect_get(effect, "copies", 0);
+	int64_t gap = effect_get(effect, "gap", 0);
+
+	d->copies += copies > 0 && copies <= COPIES_MAX ? (uint64_t)copies : 0;
+	if (gap > 0 && gap <= GAP_MAX && (uint64_t)gap > d->copies_gap) {
+		d->copies_gap = (uint64_t)gap;
 	}
 	if (vals[OPT_DUPLICATE_HOLD].num > d->hold_ns) {
 		d->hold_ns = vals[OPT_DUPLICATE_HOLD].num;
@@ -74,5 +83,6 @@ const struct action_row ACTION_DUPLICATE = {
 	.traits = ACTION_WHOLE,
 	.options = OPTIONS,
 	.apply = apply,
+	.enact = enact,
 	.describe = describe,
 };

@@ -2,13 +2,14 @@
 #include "core/action.h"
 
 enum { OPT_REORDER_GAP, OPT_REORDER_HOLD };
+enum { REORDER_GAP_MAX = 10000 };
 
 static const struct optrow OPTIONS[] = {
 	{
 		.name = "gap",
 		.type = OPT_COUNT,
 		.min = 1,
-		.max = 10000,
+		.max = REORDER_GAP_MAX,
 		.fallback = "1",
 		.help = "how many units go first",
 	},
@@ -26,12 +27,17 @@ static const struct optrow OPTIONS[] = {
 
 static void apply(const struct judgement *j)
 {
-	const struct optval *vals = j->action->vals;
-	struct decision *d = j->decision;
+	effect_value(decision_effect(j->decision, j->rule, j->action), "gap",
+		     j->action->vals[OPT_REORDER_GAP].num);
+}
 
-	effect_value(decision_effect(d, j->rule, j->action), "gap",
-		     vals[OPT_REORDER_GAP].num);
-	d->reorder_gap += (uint64_t)vals[OPT_REORDER_GAP].num;
+static void enact(const struct action *action, const struct effect *effect,
+		  struct decision *d)
+{
+	const struct optval *vals = action->vals;
+	int64_t gap = effect_get(effect, "gap", 0);
+
+	d->reorder_gap += gap > 0 && gap <= REORDER_GAP_MAX ? (uint64_t)gap : 0;
 	if (vals[OPT_REORDER_HOLD].num > d->hold_ns) {
 		d->hold_ns = vals[OPT_REORDER_HOLD].num;
 	}
@@ -54,5 +60,6 @@ const struct action_row ACTION_REORDER = {
 	.traits = ACTION_WHOLE,
 	.options = OPTIONS,
 	.apply = apply,
+	.enact = enact,
 	.describe = describe,
 };

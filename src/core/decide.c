@@ -1,6 +1,7 @@
 #include "core/decide.h"
 
 #include "base/quantity.h"
+#include "core/action.h"
 
 const struct lane_class *decide_identify(struct lane *lane, enum side side,
 					 struct span class, struct unit *unit)
@@ -69,6 +70,24 @@ void decide_fire(struct lane *lane, enum side side, const struct unit *unit,
 	}
 }
 
+static void apply_action(const struct unit *unit, const struct rule_outcome *fired,
+			 const struct action *action, struct decision *out)
+{
+	struct judgement judgement = {
+		.rule = fired->rule,
+		.action = action,
+		.unit = unit,
+		.key = &fired->key,
+		.decision = out,
+	};
+	size_t first = out->num_effects;
+
+	action->row->apply(&judgement);
+	for (size_t i = first; action->row->enact && i < out->num_effects; i++) {
+		action->row->enact(action, &out->effects[i], out);
+	}
+}
+
 void decide_apply(const struct unit *unit, struct decision *out)
 {
 	for (size_t i = 0; out->faulty && i < out->num_outcomes; i++) {
@@ -78,15 +97,7 @@ void decide_apply(const struct unit *unit, struct decision *out)
 			continue;
 		}
 		for (unsigned a = 0; a < fired->rule->num_actions; a++) {
-			struct judgement judgement = {
-				.rule = fired->rule,
-				.action = &fired->rule->actions[a],
-				.unit = unit,
-				.key = &fired->key,
-				.decision = out,
-			};
-
-			judgement.action->row->apply(&judgement);
+			apply_action(unit, fired, &fired->rule->actions[a], out);
 		}
 	}
 	decision_sort_patches(out);

@@ -88,6 +88,16 @@ void effect_value(struct effect *effect, const char *name, int64_t value)
 	effect->values[effect->num_values++].value = value;
 }
 
+int64_t effect_get(const struct effect *effect, const char *name, int64_t fallback)
+{
+	for (unsigned i = 0; i < effect->num_values; i++) {
+		if (strcmp(effect->values[i].name, name) == 0) {
+			return effect->values[i].value;
+		}
+	}
+	return fallback;
+}
+
 struct span decision_bytes(const struct decision *d, struct span bytes)
 {
 	return d->rewritten ? span_of(d->bytes.data, d->bytes.len) : bytes;

@@ -43,7 +43,7 @@ struct effect {
 	const struct action *action;
 	unsigned num_values;
 	struct {
-		const char *name; /* static, from the action's file */
+		const char *name; /* static, from the action's file; or a replay's */
 		int64_t value;
 	} values[EFFECT_VALUES_MAX];
 };
@@ -101,6 +101,8 @@ void decision_outcome(struct decision *d, const struct rule_outcome *outcome);
 struct effect *decision_effect(struct decision *d, const struct rule *rule,
 			       const struct action *action);
 void effect_value(struct effect *effect, const char *name, int64_t value);
+/* The value of that name; the fallback when it has none (an edited log). */
+int64_t effect_get(const struct effect *effect, const char *name, int64_t fallback);
 
 /* Replaces the bytes [at, at + old_len) of a whole unit and records the edit. `bytes` is
  * the unit as it came in, used the first time. */
