@@ -123,6 +123,8 @@ static void gather_line(struct log_case *c, const struct log_line *line)
 			     line->json);
 		}
 		break;
+	case LOG_STALL:
+		break;
 	case LOG_RELOAD: {
 		char key[24];
 

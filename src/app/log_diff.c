@@ -231,7 +231,8 @@ static const char *type_words(unsigned type)
 		[LOG_LATE] = "late sending",  [LOG_NOTE] = "note",
 		[LOG_CLOSE] = "close totals", [LOG_SENT] = "sending",
 		[LOG_RELOAD] = "reload",      [LOG_RELOAD_REFUSED] = "refused reload",
-		[LOG_SUMMARY] = "summary",    [LOG_OTHER] = "unknown line",
+		[LOG_STALL] = "stall",	      [LOG_SUMMARY] = "summary",
+		[LOG_OTHER] = "unknown line",
 	};
 	_Static_assert(sizeof(words) / sizeof(words[0]) == NUM_LOG_TYPE, "words a type");
 

@@ -78,6 +78,7 @@ static uint8_t section_of(enum log_type type)
 	case LOG_NOTE:
 	case LOG_CLOSE:
 	case LOG_SENT:
+	case LOG_STALL:
 	case LOG_OTHER:
 	case NUM_LOG_TYPE:
 		break;
@@ -174,7 +175,7 @@ int log_index_build(struct log_index *index, struct logread *log, struct err *er
 	*index = (struct log_index){0};
 	names_id(&names, "");
 	while ((code = logread_next(log, &line, err)) > 0) {
-		if (line.type != LOG_SENT) {
+		if (line.type != LOG_SENT && line.type != LOG_STALL) {
 			index_add(index, &names, &line);
 		}
 	}

@@ -25,9 +25,9 @@ struct log_index {
 	size_t num_names;
 };
 
-/* Reads the log to its end. `sent` lines are left out. The order: header aside, lanes by
- * name, in each request, reply, rest; in these by type as in enum log_type, class, k and
- * place. Then reloads, then the summary. */
+/* Reads the log to its end. `sent` and `stall` lines are left out. The order: header
+ * aside, lanes by name, in each request, reply, rest; in these by type as in enum
+ * log_type, class, k and place. Then reloads, then the summary. */
 int log_index_build(struct log_index *index, struct logread *log, struct err *err);
 void log_index_done(struct log_index *index);
 const char *log_index_name(const struct log_index *index, uint32_t rank);

@@ -129,10 +129,8 @@ bool text_reason(struct text *out, const struct log_case *c, const struct config
 		put_matching(out, c, rule);
 		break;
 	case OUTCOME_EVERY:
-		text_format(out, "every = %ju takes the first and each ",
-			    (uintmax_t)s->every);
+		text_format(out, "every = %ju takes each ", (uintmax_t)s->every);
 		text_ordinal(out, s->every);
-		text_str(out, " after it");
 		if (s->skip) {
 			text_format(out, ", counted behind the %ju skipped",
 				    (uintmax_t)s->skip);
@@ -150,6 +148,10 @@ bool text_reason(struct text *out, const struct log_case *c, const struct config
 		break;
 	case OUTCOME_CHANCE:
 		agrees = put_drawn(out, c, rule, false);
+		break;
+	case OUTCOME_MASKED:
+		text_str(out, "it fired in the run that this one replays, and was left "
+			      "out (--only)");
 		break;
 	case NUM_OUTCOME:
 		break;

@@ -213,6 +213,10 @@ static void put_what(struct text *out, const struct log_line *line)
 	case LOG_SENT:
 		text_str(out, "sent");
 		break;
+	case LOG_STALL:
+		text_str(out, "left out of the recorded order, after ");
+		text_ns(out, json_i64(json_object_get(line->json, "wall"), "waited", 0));
+		break;
 	case LOG_RULES:
 		text_format(out, "rules of generation %lld from unit %lld on",
 			    (long long)json_i64(line->json, "generation", 0),

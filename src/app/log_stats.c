@@ -316,6 +316,7 @@ static void count_line(struct stats *stats, const struct log_line *line, bool *s
 		break;
 	case LOG_RULES:
 	case LOG_SENT:
+	case LOG_STALL:
 	case LOG_RELOAD_REFUSED:
 	case LOG_OTHER:
 	case NUM_LOG_TYPE:
@@ -412,7 +413,8 @@ static void print_proxies(const struct stats *stats, struct text *part)
 /* Of the units that came as far as the draw, how many won. */
 static void print_rate(const struct row *rule)
 {
-	uint64_t won = rule->outcomes[OUTCOME_FIRED] + rule->outcomes[OUTCOME_SHADOWED];
+	uint64_t won = rule->outcomes[OUTCOME_FIRED] + rule->outcomes[OUTCOME_SHADOWED] +
+		       rule->outcomes[OUTCOME_MASKED];
 	uint64_t drew = won + rule->outcomes[OUTCOME_CHANCE];
 	struct text configured = {0};
 

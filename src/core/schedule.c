@@ -4,7 +4,7 @@ static const char *const OUTCOME_NAMES[] = {
 	[OUTCOME_FIRED] = "fired",   [OUTCOME_SHADOWED] = "shadowed",
 	[OUTCOME_SKIP] = "skip",     [OUTCOME_EVERY] = "every",
 	[OUTCOME_COUNT] = "count",   [OUTCOME_UNTIL] = "until",
-	[OUTCOME_CHANCE] = "chance",
+	[OUTCOME_CHANCE] = "chance", [OUTCOME_MASKED] = "masked",
 };
 _Static_assert(sizeof(OUTCOME_NAMES) / sizeof(OUTCOME_NAMES[0]) == NUM_OUTCOME,
 	       "a name an outcome");

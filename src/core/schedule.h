@@ -40,6 +40,7 @@ enum outcome {
 	OUTCOME_COUNT,
 	OUTCOME_UNTIL,
 	OUTCOME_CHANCE, /* the draw lost */
+	OUTCOME_MASKED, /* fired in the log that is replayed, but left out this time */
 	NUM_OUTCOME,
 };
 

@@ -41,6 +41,7 @@ static const struct {
 	[LOG_NOTE] = {"note", false, false, false},
 	[LOG_CLOSE] = {"close", true, false, false},
 	[LOG_SENT] = {"sent", true, true, true},
+	[LOG_STALL] = {"stall", true, true, true},
 	[LOG_RELOAD] = {"reload", false, false, false},
 	[LOG_RELOAD_REFUSED] = {"reload-refused", false, false, false},
 	[LOG_SUMMARY] = {"summary", false, false, false},

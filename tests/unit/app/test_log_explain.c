@@ -134,7 +134,7 @@ static void every_outcome_is_explained(void **state)
 		 "r: skip, skip = 2: it was the 2nd unit of its lane side that the rule "
 		 "matched"},
 		{"skip = 1\nevery = 3", 2,
-		 "r: every, every = 3 takes the first and each 3rd after it, counted "
+		 "r: every, every = 3 takes each 3rd, counted "
 		 "behind the 1 skipped: it was the 3rd unit"},
 		{"count = 2", 4,
 		 "r: count, count = 2: it had fired 2 times in this lane side"},

@@ -52,6 +52,7 @@ static char letter(enum outcome outcome)
 		return 'u';
 	case OUTCOME_CHANCE:
 		return '-';
+	case OUTCOME_MASKED:
 	case NUM_OUTCOME:
 		break;
 	}
@@ -103,8 +104,8 @@ static void a_time_bound_holds_from_that_time_on(void **state)
 
 static void every_outcome_has_its_word(void **state)
 {
-	static const char *const WORDS[] = {"fired", "shadowed", "skip",  "every",
-					    "count", "until",	 "chance"};
+	static const char *const WORDS[] = {"fired", "shadowed", "skip",   "every",
+					    "count", "until",	 "chance", "masked"};
 
 	(void)state;
 	for (int i = 0; i < NUM_OUTCOME; i++) {
