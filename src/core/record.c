@@ -219,13 +219,30 @@ void record_sent(struct text *out, const char *lane, enum side side, const char 
 }
 
 void record_late(struct text *out, const char *lane, enum side side, const char *class,
-		 uint64_t k, int64_t at_ns)
+		 uint64_t k, uint64_t inside_bytes, int64_t at_ns)
 {
 	put_class(out, class);
+	if (inside_bytes) {
+		KEY(out, ",\"inside\":");
+		text_u64(out, inside_bytes);
+	}
 	put_identity(out, lane, k);
 	put_side(out, side, "late");
 	KEY(out, ",\"wall\":{\"at\":");
 	text_i64(out, at_ns);
+	KEY(out, "}}\n");
+}
+
+void record_stall(struct text *out, const char *lane, enum side side, const char *class,
+		  uint64_t k, int64_t at_ns, int64_t waited_ns)
+{
+	put_class(out, class);
+	put_identity(out, lane, k);
+	put_side(out, side, "stall");
+	KEY(out, ",\"wall\":{\"at\":");
+	text_i64(out, at_ns);
+	KEY(out, ",\"waited\":");
+	text_i64(out, waited_ns);
 	KEY(out, "}}\n");
 }
 

@@ -39,9 +39,14 @@ void record_cell_end(struct text *out, const struct record_unit *record);
 /* A delayed or parked unit leaves. Wall-clock only: `log canon` drops the line. */
 void record_sent(struct text *out, const char *lane, enum side side, const char *class,
 		 uint64_t k, int64_t sent_ns, uint64_t number);
-/* Parked bytes left because `hold` ran out, not because successors came: log-exact. */
+/* Parked bytes left because `hold` ran out, not because successors came: log-exact. Of
+ * the unit behind the last whole one `inside_bytes` had left already. */
 void record_late(struct text *out, const char *lane, enum side side, const char *class,
-		 uint64_t k, int64_t at_ns);
+		 uint64_t k, uint64_t inside_bytes, int64_t at_ns);
+
+/* A unit left before its predecessor in the recorded order came. Wall-clock only. */
+void record_stall(struct text *out, const char *lane, enum side side, const char *class,
+		  uint64_t k, int64_t at_ns, int64_t waited_ns);
 
 /* The counters' object in a close or summary line: keys sorted, zeros left out. */
 void record_stats(struct text *out, const struct side_stats *stats, bool passthrough);

@@ -38,14 +38,19 @@ static void cell_begin(struct flow_side *fs)
 		cell->mode = CELL_JUDGE;
 		return;
 	}
-	decide_fire(flow->lane, fs->side, &cell->unit, &cell->decision);
-	if (cell->decision.needs_whole) {
+	cell->logged = judge_fire(fs, &cell->unit, &cell->decision);
+	/* A cell that the log of its lane does not know had not become whole, or else it
+	 * would be there: no byte of it had left. */
+	if (cell->decision.needs_whole || (fs->script && !cell->logged)) {
 		cell->mode = CELL_APPLY;
 		return;
 	}
 	cell->mode = CELL_STREAM;
 	fs->stats.units_in++;
-	decide_apply(&cell->unit, &cell->decision);
+	judge_apply(fs, &cell->unit, cell->logged, &cell->decision);
+	if (cell->decision.verdict != VERDICT_PASS) {
+		turn_give_up(flow->engine, cell->logged);
+	}
 	if (cell->decision.faulty) {
 		record_unit(&flow->engine->line,
 			    &(struct record_unit){
@@ -69,10 +74,10 @@ static void cell_whole(struct flow_side *fs, struct span bytes, enum record_late
 	cell->unit.bytes = bytes;
 	cell->unit.whole = true;
 	if (cell->mode == CELL_JUDGE) {
-		decide_fire(fs->flow->lane, fs->side, &cell->unit, &cell->decision);
+		cell->logged = judge_fire(fs, &cell->unit, &cell->decision);
 	}
-	decide_apply(&cell->unit, &cell->decision);
-	judge_finish(fs, &cell->unit, cell->class, &cell->decision, late);
+	judge_apply(fs, &cell->unit, cell->logged, &cell->decision);
+	judge_finish(fs, &cell->unit, cell->class, &cell->decision, cell->logged, late);
 	if (late == RECORD_LATE && !fs->dead) {
 		cell->mode = CELL_REST;
 	} else {
@@ -98,6 +103,7 @@ static void cell_record_end(struct flow_side *fs, bool leaves_at_once)
 		.number = leaves_at_once ? engine->next_number++ : UINT64_MAX,
 	};
 
+	judge_compare(fs, &cell->unit, record.len_bytes, record.digest);
 	if (cell->decision.faulty) {
 		record_cell_end(&engine->line, &record);
 	} else {
@@ -123,6 +129,7 @@ static void cell_pass(struct flow_side *fs, struct span part, bool last)
 		.units = last,
 		.class = cell->class,
 		.k = cell->unit.k,
+		.logged = last ? cell->logged : NULL,
 	};
 
 	if (decision_patches_any(d, cell->done, part.len)) {
@@ -133,9 +140,9 @@ static void cell_pass(struct flow_side *fs, struct span part, bool last)
 	digest_add(cell->digest, part);
 	cell->done += part.len;
 	if (last) {
-		cell_record_end(fs, emit_is_immediate(fs, d->delay_ns));
+		cell_record_end(fs, emit_is_immediate(fs, d->delay_ns, what.logged));
 	}
-	emit_bytes(fs, &what, d->delay_ns);
+	emit_part(fs, &what, d->delay_ns);
 	text_done(&patched);
 }
 
@@ -185,7 +192,7 @@ static bool cell_at_once(struct flow_side *fs, struct span bytes)
 	struct flow *flow = fs->flow;
 	struct cell *cell;
 
-	if (bytes.len < size) {
+	if (bytes.len < size || flow_late_bytes(fs)) {
 		return false;
 	}
 	cell_begin(fs);
@@ -200,16 +207,19 @@ static bool cell_at_once(struct flow_side *fs, struct span bytes)
 			.units = 1,
 			.class = cell->class,
 			.k = cell->unit.k,
+			.logged = cell->logged,
 		};
-		bool at_once = emit_is_immediate(fs, 0);
+		bool at_once = emit_is_immediate(fs, 0, what.logged);
+		uint64_t digest = digest_of(what.bytes);
 
+		judge_compare(fs, &cell->unit, size, digest);
 		record_unit(&flow->engine->line,
 			    &(struct record_unit){
 				    .lane = flow->lane->name,
 				    .side = fs->side,
 				    .unit = &cell->unit,
 				    .len_bytes = size,
-				    .digest = digest_of(what.bytes),
+				    .digest = digest,
 				    .digest_known = true,
 				    .decision = &cell->decision,
 				    .at_ns = now_of(fs),
@@ -220,7 +230,7 @@ static bool cell_at_once(struct flow_side *fs, struct span bytes)
 		judge_record(fs, &cell->decision);
 		fs->stats.bytes_in += size;
 		cell_free(fs);
-		emit_bytes(fs, &what, 0);
+		emit_part(fs, &what, 0);
 		emit_unit_passed(fs);
 	}
 	return true;
@@ -228,12 +238,18 @@ static bool cell_at_once(struct flow_side *fs, struct span bytes)
 
 static size_t cell_gather(struct flow_side *fs, struct span bytes)
 {
-	struct span part = span_sub(bytes, 0, cell_size(fs) - (size_t)fs->cell->done);
+	size_t late = flow_late_bytes(fs);
+	bool goes_late = late > 0 && late < cell_size(fs) && late >= fs->cell->done &&
+			 fs->cell->done + bytes.len > late;
+	size_t end = goes_late ? late : cell_size(fs);
+	struct span part = span_sub(bytes, 0, end - (size_t)fs->cell->done);
 
 	text_bytes(&fs->inbuf, part.data, part.len);
 	fs->cell->done += part.len;
-	if (fs->cell->done == cell_size(fs)) {
-		cell_whole(fs, span_of(fs->inbuf.data, fs->inbuf.len), RECORD_ON_TIME);
+	if (fs->cell->done == end) {
+		fs->flow->engine->counts.late_units += goes_late;
+		cell_whole(fs, span_of(fs->inbuf.data, fs->inbuf.len),
+			   goes_late ? RECORD_LATE : RECORD_ON_TIME);
 		text_done(&fs->inbuf);
 	}
 	return part.len;

@@ -71,6 +71,9 @@ struct dialogs_ops {
 	/* `end` is the log's word: eof, client-reset, server-reset, idle, replies,
 	 * evicted, trace-end, or what a run's own frame says. */
 	void (*close)(void *ctx, struct dialog *dialog, const char *end, int64_t at_ns);
+	/* The client is known to have closed, though its end has not been told. May be
+	 * NULL. */
+	void (*gone)(void *ctx, struct dialog *dialog, int64_t at_ns);
 	/* A UDP session is about to be closed as "idle" or "replies". True keeps it: for
 	 * whoever has datagrams of it that are yet to leave, or counts replies where they
 	 * leave, as the datagram plane does. An idle one is asked about again when it has

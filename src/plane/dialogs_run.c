@@ -86,6 +86,9 @@ void run_frame(struct dialogs *dialogs, const struct runframe *frame)
 		break;
 	case RUNFRAME_GONE:
 		entry->dialog.client_gone = true;
+		if (dialogs->ops->gone && entry_told(entry)) {
+			dialogs->ops->gone(dialogs->ctx, &entry->dialog, dialogs->now_ns);
+		}
 		break;
 	case RUNFRAME_CLOSE:
 		if (entry->state == ENTRY_OPEN) {

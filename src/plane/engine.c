@@ -65,6 +65,19 @@ void ruleset_use_hold(struct engine *engine, struct ruleset_use **slot,
 	ruleset_use_drop(engine, old);
 }
 
+struct ruleset_use *engine_use_for(const struct engine *engine,
+				   const struct replay_side *script)
+{
+	uint64_t generation = script ? replay_generation(script) : 0;
+
+	for (struct ruleset_use *use = engine->uses; script && use; use = use->next) {
+		if (use->set->generation == generation) {
+			return use;
+		}
+	}
+	return engine->use;
+}
+
 struct engine *engine_new(struct ruleset *set, const struct engine_sink *sink,
 			  const struct engine_options *options)
 {
@@ -72,6 +85,10 @@ struct engine *engine_new(struct ruleset *set, const struct engine_sink *sink,
 
 	engine->sink = *sink;
 	engine->options = *options;
+	if (options->order) {
+		assert(options->replay);
+		order_init(&engine->order, options->replay->num_numbers);
+	}
 	ruleset_use_hold(engine, &engine->use, ruleset_use_new(engine, set));
 	return engine;
 }
@@ -88,6 +105,17 @@ static void release_links(struct engine *engine)
 	}
 }
 
+static void release_generations(struct engine *engine)
+{
+	for (struct ruleset_use *use = engine->uses, *next; use; use = next) {
+		next = use->next;
+		if (use->kept) {
+			use->kept = false;
+			ruleset_use_drop(engine, use);
+		}
+	}
+}
+
 void engine_free(struct engine *engine)
 {
 	if (!engine) {
@@ -95,6 +123,7 @@ void engine_free(struct engine *engine)
 	}
 	assert(!engine->flows);
 	release_links(engine);
+	release_generations(engine);
 	ruleset_use_hold(engine, &engine->use, NULL);
 	assert(!engine->uses);
 	while (engine->stats) {
@@ -114,8 +143,21 @@ void engine_free(struct engine *engine)
 	decision_done(&engine->decision);
 	text_done(&engine->line);
 	lanes_done(&engine->lanes);
+	order_done(&engine->order);
 	sched_done(&engine->sched);
 	free(engine);
+}
+
+void engine_add_generation(struct engine *engine, struct ruleset *set)
+{
+	assert(engine->options.replay && !engine->flows);
+	if (!engine->use->kept) { /* the first one */
+		engine->use->kept = true;
+		engine->use->refs++;
+	}
+	(void)engine_set_rules(engine, set);
+	engine->use->kept = true;
+	engine->use->refs++;
 }
 
 size_t engine_set_rules(struct engine *engine, struct ruleset *set)
@@ -222,6 +264,11 @@ struct side_stats engine_totals(const struct engine *engine)
 	return engine->totals;
 }
 
+struct order_stats engine_order_stats(const struct engine *engine)
+{
+	return engine->order.stats;
+}
+
 struct engine_counts engine_counts(const struct engine *engine)
 {
 	return engine->counts;
@@ -239,6 +286,7 @@ struct cell *engine_cell_take(struct engine *engine)
 	}
 	digest_restart(cell->digest);
 	cell->next_free = NULL;
+	cell->logged = NULL;
 	cell->done = 0;
 	return cell;
 }

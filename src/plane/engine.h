@@ -12,6 +12,8 @@
 
 #include "base/span.h"
 #include "codec/flowfilter.h"
+#include "core/order.h"
+#include "core/replay.h"
 #include "core/rule.h"
 #include "core/sched.h"
 #include "core/stats.h"
@@ -30,6 +32,13 @@ struct engine_sink {
 
 struct engine_options {
 	bool strict; /* refuse weak lanes */
+	/* Decide as this log did; NULL: by rules and seed. The engine marks in it what
+	 * came; it outlives the engine. */
+	struct replay *replay;
+	/* With a replay: hold each unit until its predecessor in the log left, at most
+	 * that long. */
+	bool order;
+	int64_t order_wait_ns;
 };
 
 /* The engine counts its references in set->refs; it never frees a set. */
@@ -38,6 +47,9 @@ struct engine *engine_new(struct ruleset *set, const struct engine_sink *sink,
 /* All flows must have been freed. Releases the rule sets. */
 void engine_free(struct engine *engine);
 
+/* A later rule set of the log that is replayed: lane sides change over where theirs did.
+ * Before the first flow. */
+void engine_add_generation(struct engine *engine, struct ruleset *set);
 /* Swaps the rule set: judged lane sides change over at their next unit and log it; lane
  * sides already passed through stay so until they reconnect, and their number is
  * returned. The old set may be freed once its refs are back to what they were. */
@@ -61,6 +73,8 @@ struct engine_counts {
 	uint64_t lanes, weak_lanes, refused_lanes;
 	uint64_t late_units, overflow_units;
 };
+/* How well the recorded order was kept; zeros without one. */
+struct order_stats engine_order_stats(const struct engine *engine);
 struct engine_counts engine_counts(const struct engine *engine);
 
 /* --- flows: a TCP connection or UDP session through a proxy --- */

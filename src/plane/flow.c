@@ -25,13 +25,16 @@ static void log_open(struct flow *flow)
 	struct engine *engine = flow->engine;
 	struct text *line = &engine->line;
 	char client[IPADDR_TEXT_MAX];
+	uint64_t generation;
 
 	ipaddr_format(&flow->addrs.client, client);
 	text_str(line, "{\"epoch\":");
 	text_u64(line, flow->epoch);
-	if (engine->use->set->generation > 1) {
+	generation =
+		engine_use_for(engine, flow->sides[SIDE_REQUEST].script)->set->generation;
+	if (generation > 1) {
 		text_str(line, ",\"generation\":");
-		text_u64(line, engine->use->set->generation);
+		text_u64(line, generation);
 	}
 	if (flow->weak) {
 		text_str(line, ",\"identity\":\"weak\"");
@@ -129,7 +132,7 @@ static bool rule_applies(const struct rule *rule, const struct flow *flow)
 static void bind_side(struct flow_side *fs)
 {
 	struct flow *flow = fs->flow;
-	struct ruleset_use *use = flow->engine->use;
+	struct ruleset_use *use = engine_use_for(flow->engine, fs->script);
 	bool *applies = xcalloc(use->set->num_rules, sizeof(bool));
 
 	for (size_t i = 0; i < use->set->num_rules; i++) {
@@ -144,13 +147,14 @@ static void bind_side(struct flow_side *fs)
 void flow_side_update(struct flow_side *fs)
 {
 	struct flow *flow = fs->flow;
+	struct ruleset_use *use = engine_use_for(flow->engine, fs->script);
 
-	if (fs->use == flow->engine->use) {
+	if (fs->use == use) {
 		return;
 	}
-	if (flow->bound->use[fs->side] == flow->engine->use) {
+	if (flow->bound->use[fs->side] == use) {
 		/* Another flow of the link has bound the lane anew. */
-		ruleset_use_hold(flow->engine, &fs->use, flow->engine->use);
+		ruleset_use_hold(flow->engine, &fs->use, use);
 		return;
 	}
 	bind_side(fs);
@@ -226,11 +230,14 @@ static void mark_weak(struct flow *flow)
 	}
 }
 
-static struct bound_lane *bound_lane_new(const char *name)
+static struct bound_lane *bound_lane_new(struct engine *engine, const char *name)
 {
 	struct bound_lane *bound = xcalloc(1, sizeof(*bound));
 
 	lane_init(&bound->lane, name);
+	if (engine->options.replay) {
+		bound->script = replay_open(engine->options.replay, name);
+	}
 	return bound;
 }
 
@@ -262,7 +269,7 @@ static bool open_lane(struct flow *flow, struct span label)
 	flow->epoch = 0;
 	if (flow->proxy->lane_mode == LANE_LINK) {
 		if (!flow->label->link) {
-			flow->label->link = bound_lane_new(flow->label->name);
+			flow->label->link = bound_lane_new(engine, flow->label->name);
 		}
 		flow->bound = flow->label->link;
 		flow->epoch = flow->label->opened;
@@ -271,13 +278,16 @@ static bool open_lane(struct flow *flow, struct span label)
 			    (unsigned long long)flow->label->opened + 1);
 		memcpy(name, text.data, text.len + 1);
 		text_done(&text);
-		flow->bound = bound_lane_new(name);
+		flow->bound = bound_lane_new(engine, name);
 	}
 	flow->lane = &flow->bound->lane;
 	flow->label->opened++;
 	flow->label->active++;
 	flow->active = true;
 	engine->counts.lanes++;
+	for (int side = 0; flow->bound->script && side < NUM_SIDE; side++) {
+		flow->sides[side].script = &flow->bound->script->sides[side];
+	}
 	log_open(flow);
 	for (int side = 0; side < NUM_SIDE; side++) {
 		struct flow_side *fs = &flow->sides[side];
@@ -472,6 +482,7 @@ void flow_free(struct flow *flow, const char *end, int64_t now_ns)
 		log_close(flow, end);
 		set_inactive(flow);
 		if (flow->bound != flow->label->link) {
+			turn_give_up_lane(engine, flow->bound->script);
 			for (int side = 0; side < NUM_SIDE; side++) {
 				ruleset_use_hold(engine, &flow->bound->use[side], NULL);
 			}

@@ -6,7 +6,8 @@
  *   intake.c  cuts them into units: a framer's, datagrams, or cells (cells.c)
  *   judge.c   has each judged and recorded, and handed on as decided
  *   flow.c    the flow's life: naming its lane, binding rules, the end
- *   emit.c    orders what leaves: at once, later (due), or behind successors (parked)
+ *   emit.c    orders what leaves: at once, later (due), behind successors (parked), or
+ *             in the order of the log that is replayed (turn.c)
  *
  * A side of a stream keeps its order: an emission is never due before the one in front of
  * it. Datagrams are each due on their own. All waiting things are struct timer nodes in
@@ -18,6 +19,7 @@
 #include "codec/digest.h"
 #include "core/decide.h"
 #include "core/record.h"
+#include "core/reenact.h"
 #include "plane/engine.h"
 #include "plane/lanes.h"
 
@@ -49,6 +51,16 @@ struct emission {
 	uint64_t units;	    /* 1: a unit (or a copy) leaves with it; 0: a part of one */
 	uint64_t remaining; /* parked: successors still to go first */
 	int64_t delay_ns;   /* parked: the delay that begins when it is released */
+	/* Replayed: `hold` ran out behind exactly `remaining` successors and so many
+	 * bytes of the next. It leaves late when both they and the hold are through, or
+	 * in front of the next byte. */
+	bool leaves_late, hold_over;
+	uint64_t inside_bytes;
+	struct replay_unit *logged;
+	/* Replayed in order: queued behind one that waits for its turn; waits itself. */
+	bool overdue, waiting;
+	struct sched_node turn;
+	int64_t waiting_since_ns;
 	const struct lane_class *class;
 	uint64_t k;
 	size_t len;
@@ -61,6 +73,7 @@ struct ruleset_use {
 	struct rule_stats **stats; /* by rule index */
 	unsigned
 		refs; /* lane and flow sides that hold it, plus one while it is current */
+	bool kept;    /* a generation of the log that is replayed: one more */
 	struct ruleset_use *next;
 };
 
@@ -84,6 +97,7 @@ struct cell {
 	struct unit unit;
 	const struct lane_class *class;
 	struct decision decision;
+	struct replay_unit *logged;
 	struct digest *digest;
 	uint64_t done; /* bytes of the cell taken so far */
 };
@@ -96,7 +110,8 @@ struct flow_side {
 	bool ended;	/* its sender closed */
 	bool dead;	/* a decision ended the flow here; input no longer counts */
 	bool throttled; /* flow_wants() said no: tell when it changes */
-	struct ruleset_use *use; /* keeps the rules of a decision under way */
+	struct ruleset_use *use;    /* keeps the rules of a decision under way */
+	struct replay_side *script; /* NULL: nothing to replay */
 	struct frame_state frame;
 	struct text inbuf; /* of an incomplete unit, or of one whose cell must be whole */
 	size_t forwarded;  /* of inbuf: already sent on, late */
@@ -105,6 +120,7 @@ struct flow_side {
 	struct emission *queued, **queued_end;
 	struct emission *parked;
 	int64_t last_due_ns;  /* streams: nothing leaves before */
+	uint64_t since_unit;  /* bytes sent on since the last whole unit was through */
 	size_t waiting_bytes; /* queued and parked */
 	struct side_stats stats;
 };
@@ -141,6 +157,7 @@ struct engine {
 	struct engine_counts counts;
 	struct side_stats totals;
 	struct sched sched;
+	struct order order; /* with options.order */
 	struct lanes lanes;
 	struct flow *flows;
 	struct cell *free_cells;
@@ -164,6 +181,26 @@ void engine_cell_give(struct engine *engine, struct cell *cell);
 void ruleset_use_hold(struct engine *engine, struct ruleset_use **slot,
 		      struct ruleset_use *use);
 
+/* How long a replay waits for what the log says is coming, where a run waits for hold_ns:
+ * not for ever, but machines differ in speed. */
+static inline int64_t replay_patience_ns(int64_t hold_ns)
+{
+	return 10 * hold_ns + INT64_C(1000) * 1000000;
+}
+
+/* In the log that is replayed the unit at hand went on incomplete: its length then; else
+ * 0. */
+static inline size_t flow_late_bytes(const struct flow_side *fs)
+{
+	return fs->script
+		       ? (size_t)replay_late_bytes(fs->script, fs->raw ? "raw" : "late")
+		       : 0;
+}
+
+/* The rule set for the side's next unit. */
+struct ruleset_use *engine_use_for(const struct engine *engine,
+				   const struct replay_side *script);
+
 /* How far a label is searched for at the front of an unframed stream. */
 enum { LABEL_SEARCH_MAX = 16384 };
 
@@ -180,10 +217,18 @@ void judge_whole(struct flow_side *fs, struct span bytes, struct span class);
 void judge_late(struct flow_side *fs, struct span bytes);
 /* Bytes that nobody judges. */
 void judge_pass(struct flow_side *fs, struct span bytes, uint64_t units);
+/* core/decide.h's two steps, or core/reenact.h's. */
+struct replay_unit *judge_fire(struct flow_side *fs, const struct unit *unit,
+			       struct decision *d);
+void judge_apply(struct flow_side *fs, const struct unit *unit,
+		 const struct replay_unit *logged, struct decision *d);
+/* A unit's end is known: what is replayed is held against it. */
+void judge_compare(struct flow_side *fs, const struct unit *unit, uint64_t len_bytes,
+		   uint64_t digest);
 /* A whole unit whose decision is made: record, then effect. */
 void judge_finish(struct flow_side *fs, const struct unit *unit,
 		  const struct lane_class *class, struct decision *d,
-		  enum record_late late);
+		  struct replay_unit *logged, enum record_late late);
 /* engine->line tells of this decision: writes it, and remembers a fault until the commit.
  * */
 void judge_record(struct flow_side *fs, const struct decision *d);
@@ -215,22 +260,45 @@ struct emit_unit {
 	uint64_t units;
 	const struct lane_class *class;
 	uint64_t k;
+	struct replay_unit *logged; /* NULL: none */
 };
 void emit_init(struct flow_side *fs);
 /* Would bytes with that delay leave at once? */
-bool emit_is_immediate(const struct flow_side *fs, int64_t delay_ns);
+bool emit_is_immediate(const struct flow_side *fs, int64_t delay_ns,
+		       const struct replay_unit *logged);
 /* When they leave otherwise. */
 int64_t emit_due(const struct flow_side *fs, int64_t delay_ns);
 /* Sends now or queues. */
 void emit_bytes(struct flow_side *fs, const struct emit_unit *what, int64_t delay_ns);
 void emit_mark(struct flow_side *fs, enum emission_kind kind, int64_t delay_ns);
+/* The same for a copy of a unit, whose leaving no other line tells of. */
+void emit_copy(struct flow_side *fs, const struct emit_unit *what, int64_t delay_ns);
+/* The same for bytes of a unit that goes on in parts. */
+void emit_part(struct flow_side *fs, const struct emit_unit *what, int64_t delay_ns);
+/* late: when it leaves in the log that is replayed; NULL: behind `gap` successors. */
 void emit_park(struct flow_side *fs, const struct emit_unit *what, uint64_t gap,
-	       int64_t delay_ns, int64_t hold_ns);
+	       const struct replay_late *late, int64_t delay_ns, int64_t hold_ns);
+/* In front of the side's next whole unit: what the log has as late leaves now. */
+void emit_late_first(struct flow_side *fs);
 /* One more unit of the side is through: releases what waited for it. */
 void emit_unit_passed(struct flow_side *fs);
 void emit_release_parked(struct flow_side *fs); /* all, in order: end of stream */
 void emit_due_now(struct emission *emission);
 void emit_hold_timeout(struct emission *emission);
 void emit_discard(struct flow_side *fs); /* counts what waits as held and frees it */
+
+/* turn.c */
+/* May a unit leave now, by the recorded order? Always without one. */
+bool turn_has_come(const struct engine *engine, const struct replay_unit *logged);
+/* A due emission: false when it has to wait, which it then does. */
+bool turn_take(struct emission *e);
+/* It leaves, or is thrown away: it waits no longer. */
+void turn_end(struct emission *e);
+/* A unit has left. */
+void turn_passed(struct engine *engine, struct replay_unit *logged);
+/* The unit does not leave this time. */
+void turn_give_up(struct engine *engine, struct replay_unit *logged);
+/* The lane has ended: what has not come will not. */
+void turn_give_up_lane(struct engine *engine, struct replay_lane *script);
 
 #endif

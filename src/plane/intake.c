@@ -75,6 +75,24 @@ static void intake_unit(struct flow_side *fs, struct span unit)
 	}
 }
 
+/* In the log that is replayed the unit at hand went on incomplete. So it does now: when
+ * `hold` has run out on as many bytes, or more are there already. False: neither yet. */
+static bool intake_late_again(struct flow_side *fs, struct span front)
+{
+	size_t late = flow_late_bytes(fs);
+
+	if (late == 0 || fs->forwarded) {
+		return true;
+	}
+	if (front.len <= late) {
+		return false;
+	}
+	fs->flow->engine->counts.late_units++;
+	judge_late(fs, span_sub(front, 0, late));
+	fs->forwarded = late;
+	return true;
+}
+
 static void intake_frames(struct flow_side *fs, struct span bytes)
 {
 	const struct framer *framer = &fs->flow->proxy->framer;
@@ -88,9 +106,12 @@ static void intake_frames(struct flow_side *fs, struct span bytes)
 	}
 	while (at < front.len && !fs->dead && !fs->flow->cut) {
 		size_t len = 0;
-		enum frame_result result =
-			framer->row->cut(framer, &fs->frame, span_from(front, at), &len);
+		enum frame_result result;
 
+		if (!intake_late_again(fs, span_from(front, at))) {
+			break;
+		}
+		result = framer->row->cut(framer, &fs->frame, span_from(front, at), &len);
 		if (result == FRAME_BAD) {
 			fall_back(fs, span_from(front, at));
 			return;
@@ -116,6 +137,15 @@ static bool gathering(const struct flow_side *fs)
 	return fs->inbuf.len > fs->forwarded;
 }
 
+static int64_t hold_ns(const struct flow_side *fs)
+{
+	int64_t hold = fs->flow->proxy->hold_ns;
+	bool waits = fs->script && replay_expects(fs->script) && fs->forwarded == 0 &&
+		     flow_late_bytes(fs) != fs->inbuf.len;
+
+	return waits ? replay_patience_ns(hold) : hold;
+}
+
 void intake_bytes(struct flow_side *fs, struct span bytes)
 {
 	struct engine *engine = fs->flow->engine;
@@ -131,8 +161,7 @@ void intake_bytes(struct flow_side *fs, struct span bytes)
 		intake_frames(fs, bytes);
 	}
 	if (gathering(fs) && !fs->dead && !fs->flow->cut) {
-		sched_add(&engine->sched, &fs->hold.node,
-			  engine->now_ns + fs->flow->proxy->hold_ns);
+		sched_add(&engine->sched, &fs->hold.node, engine->now_ns + hold_ns(fs));
 	}
 }
 
@@ -164,10 +193,15 @@ static void end_open_unit(struct flow_side *fs)
 {
 	struct span waiting = span_of(fs->inbuf.data, fs->inbuf.len);
 
+	if (fs->cell && waiting.len && flow_late_bytes(fs) == waiting.len) {
+		cells_late(fs, waiting);
+	}
 	if (fs->cell) {
 		cells_end(fs, waiting);
 	} else if (fs->forwarded) {
 		judge_pass(fs, span_from(waiting, fs->forwarded), 0);
+	} else if (waiting.len && flow_late_bytes(fs) == waiting.len) {
+		judge_late(fs, waiting);
 	} else if (waiting.len) {
 		judge_whole(fs, waiting, span_str("partial"));
 	}

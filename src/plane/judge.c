@@ -14,8 +14,8 @@ static void fix_length(struct flow_side *fs, const struct unit *unit, struct dec
 	size_t len;
 
 	if (!d->rewritten || d->bytes.len == unit->bytes.len || fs->raw ||
-	    !framer->row->fix_length) {
-		return;
+	    !framer->row->fix_length || d->fixup) {
+		return; /* a replay's edits have the mending in them */
 	}
 	d->fixup = "none";
 	len = d->bytes.len;
@@ -51,12 +51,29 @@ void judge_record(struct flow_side *fs, const struct decision *d)
 	engine_write(fs->flow->engine, d->faulty);
 }
 
+/* One of a decision's parked emissions, the n-th by how many successors it waits for. In
+ * a replay those that were late then are the last of them: all have one `hold`. */
+static void park(struct flow_side *fs, const struct emit_unit *what,
+		 const struct decision *d, uint64_t gap, uint64_t n)
+{
+	const struct replay_said *said = what->logged ? what->logged->said : NULL;
+	uint64_t num = (d->reorder_gap > 0) + (d->copies_gap ? d->copies : 0);
+	uint64_t from = said && said->num_late < num ? num - said->num_late : 0;
+
+	bool late = said && n >= from && n - from < said->num_late;
+
+	emit_park(fs, what, gap, late ? &said->late[n - from] : NULL, d->delay_ns,
+		  d->hold_ns);
+}
+
 /* The copies and, unless it was parked, the unit itself. */
 static void emit_passing(struct flow_side *fs, const struct emit_unit *what,
 			 const struct decision *d)
 {
+	bool copies_first = d->copies_gap && d->copies_gap < d->reorder_gap;
+
 	if (d->reorder_gap) {
-		emit_park(fs, what, d->reorder_gap, d->delay_ns, d->hold_ns);
+		park(fs, what, d, d->reorder_gap, copies_first ? d->copies : 0);
 	} else {
 		emit_bytes(fs, what, d->delay_ns);
 	}
@@ -64,9 +81,10 @@ static void emit_passing(struct flow_side *fs, const struct emit_unit *what,
 		fs->stats.units_copies++;
 		fs->stats.bytes_copies += what->bytes.len;
 		if (d->copies_gap) {
-			emit_park(fs, what, d->copies_gap, d->delay_ns, d->hold_ns);
+			park(fs, what, d, d->copies_gap,
+			     i + (d->reorder_gap && !copies_first));
 		} else {
-			emit_bytes(fs, what, d->delay_ns);
+			emit_copy(fs, what, d->delay_ns);
 		}
 	}
 }
@@ -83,6 +101,10 @@ static void emit_whole(struct flow_side *fs, const struct emit_unit *what,
 {
 	struct emit_unit front = *what;
 
+	emit_late_first(fs);
+	if (d->verdict != VERDICT_PASS) {
+		turn_give_up(fs->flow->engine, what->logged);
+	}
 	switch (d->verdict) {
 	case VERDICT_PASS:
 		emit_passing(fs, what, d);
@@ -108,12 +130,53 @@ static void emit_whole(struct flow_side *fs, const struct emit_unit *what,
 	emit_unit_passed(fs);
 }
 
+struct replay_unit *judge_fire(struct flow_side *fs, const struct unit *unit,
+			       struct decision *d)
+{
+	const struct replay *replay = fs->flow->engine->options.replay;
+	struct replay_unit *logged = NULL;
+
+	if (replay) {
+		reenact_fire(replay, fs->script, fs->flow->lane, fs->side, unit, d,
+			     &logged);
+	} else {
+		decide_fire(fs->flow->lane, fs->side, unit, d);
+	}
+	return logged;
+}
+
+void judge_apply(struct flow_side *fs, const struct unit *unit,
+		 const struct replay_unit *logged, struct decision *d)
+{
+	if (fs->script) {
+		reenact_apply(fs->flow->lane, fs->side, unit, logged, d);
+	} else {
+		decide_apply(unit, d);
+	}
+}
+
+void judge_compare(struct flow_side *fs, const struct unit *unit, uint64_t len_bytes,
+		   uint64_t digest)
+{
+	if (fs->script) {
+		replay_note(fs->script,
+			    &(struct replay_seen){
+				    .class = unit->class,
+				    .k = unit->k,
+				    .len_bytes = len_bytes,
+				    .digest = digest,
+			    },
+			    true);
+	}
+}
+
 /* A whole unit whose decision is made: record, then effect. */
 void judge_finish(struct flow_side *fs, const struct unit *unit,
 		  const struct lane_class *class, struct decision *d,
-		  enum record_late late)
+		  struct replay_unit *logged, enum record_late late)
 {
 	struct engine *engine = fs->flow->engine;
+	uint64_t digest = digest_of(unit->bytes);
 	struct emit_unit what;
 	bool at_once;
 
@@ -123,16 +186,18 @@ void judge_finish(struct flow_side *fs, const struct unit *unit,
 		.units = 1,
 		.class = class,
 		.k = unit->k,
+		.logged = logged,
 	};
 	at_once = d->verdict == VERDICT_PASS && d->reorder_gap == 0 &&
-		  emit_is_immediate(fs, d->delay_ns);
+		  emit_is_immediate(fs, d->delay_ns, logged);
+	judge_compare(fs, unit, unit->bytes.len, digest);
 	record_unit(&engine->line,
 		    &(struct record_unit){
 			    .lane = fs->flow->lane->name,
 			    .side = fs->side,
 			    .unit = unit,
 			    .len_bytes = unit->bytes.len,
-			    .digest = digest_of(unit->bytes),
+			    .digest = digest,
 			    .digest_known = true,
 			    .late = late,
 			    .decision = d,
@@ -164,12 +229,13 @@ void judge_whole(struct flow_side *fs, struct span bytes, struct span class)
 		.run_ns = fs->flow->engine->now_ns,
 	};
 	const struct lane_class *entry;
+	struct replay_unit *logged;
 
 	flow_side_update(fs);
 	entry = decide_identify(flow->lane, fs->side, class, &unit);
-	decide_fire(flow->lane, fs->side, &unit, d);
-	decide_apply(&unit, d);
-	judge_finish(fs, &unit, entry, d, RECORD_ON_TIME);
+	logged = judge_fire(fs, &unit, d);
+	judge_apply(fs, &unit, logged, d);
+	judge_finish(fs, &unit, entry, d, logged, RECORD_ON_TIME);
 }
 
 /* What is there of a unit goes on unjudged, under a class of its own. */
@@ -179,17 +245,24 @@ void judge_late(struct flow_side *fs, struct span bytes)
 	struct lane *lane = fs->flow->lane;
 	struct unit unit = {.bytes = bytes, .whole = true};
 	struct emit_unit what = {.bytes = bytes, .units = 1};
-	bool at_once = emit_is_immediate(fs, 0);
+	uint64_t digest = digest_of(bytes);
+	bool at_once;
 
 	what.class = decide_identify(lane, fs->side, span_str("late"), &unit);
 	what.k = unit.k;
+	if (fs->script) {
+		what.logged = replay_unit_find(fs->script, unit.class, unit.k);
+	}
+	emit_late_first(fs);
+	at_once = emit_is_immediate(fs, 0, what.logged);
+	judge_compare(fs, &unit, bytes.len, digest);
 	record_unit(&engine->line,
 		    &(struct record_unit){
 			    .lane = lane->name,
 			    .side = fs->side,
 			    .unit = &unit,
 			    .len_bytes = bytes.len,
-			    .digest = digest_of(bytes),
+			    .digest = digest,
 			    .digest_known = true,
 			    .late = RECORD_LATE,
 			    .at_ns = engine->now_ns,
@@ -210,5 +283,5 @@ void judge_pass(struct flow_side *fs, struct span bytes, uint64_t units)
 
 	fs->stats.units_in += units;
 	fs->stats.bytes_in += bytes.len;
-	emit_bytes(fs, &what, 0);
+	emit_part(fs, &what, 0);
 }

@@ -13,11 +13,13 @@ enum {
 };
 
 struct ruleset_use;
+struct replay_lane;
 
 /* A lane with the rule sets that its sides are bound to. */
 struct bound_lane {
 	struct lane lane;
 	struct ruleset_use *use[NUM_SIDE];
+	struct replay_lane *script; /* of the log that is replayed; NULL: none there */
 };
 
 /* All lanes of one proxy and label. */

@@ -136,10 +136,7 @@ static int64_t begins_ns(const struct player *player, size_t index)
 static bool must_follow(const struct player *player, const struct script_dialog *dialog)
 {
 	for (const struct talk *talk = player->talks; talk; talk = talk->next) {
-		const struct script_dialog *other = talk->dialog;
-
-		if (other->num_turns == 0 ||
-		    other->turns[other->num_turns - 1].at_ns <= dialog->opened_ns) {
+		if (talk->dialog->over_ns <= dialog->opened_ns) {
 			return true;
 		}
 	}

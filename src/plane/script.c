@@ -17,6 +17,7 @@ struct draft {
 	bool datagrams, midstream;
 	uint64_t gap_bytes;
 	struct text bytes;
+	int64_t gone_ns; /* INT64_MAX: nothing is known of that */
 	struct turn *turns;
 	size_t num_turns, cap_turns;
 };
@@ -52,6 +53,7 @@ static void on_open(void *ctx, struct dialog *dialog, int64_t at_ns)
 	draft->proxy = dialog->proxy;
 	draft->addrs = dialog->addrs;
 	draft->opened_ns = at_ns;
+	draft->gone_ns = INT64_MAX;
 	draft->datagrams = dialog->addrs.transport == TRANSPORT_UDP;
 	draft->midstream = dialog->midstream;
 	*reading->last = draft;
@@ -125,6 +127,14 @@ static void on_end(void *ctx, struct dialog *dialog, enum side side, int64_t at_
 		 &(struct turn){.kind = TURN_END, .side = side, .at_ns = at_ns});
 }
 
+static void on_gone(void *ctx, struct dialog *dialog, int64_t at_ns)
+{
+	struct draft *draft = dialog->user;
+
+	(void)ctx;
+	draft->gone_ns = at_ns;
+}
+
 static void on_close(void *ctx, struct dialog *dialog, const char *end, int64_t at_ns)
 {
 	struct turn turn = {.kind = TURN_RESET, .at_ns = at_ns};
@@ -145,6 +155,7 @@ static const struct dialogs_ops OPS = {
 	.bytes = on_bytes,
 	.gap = on_gap,
 	.end = on_end,
+	.gone = on_gone,
 	.close = on_close,
 };
 
@@ -152,10 +163,14 @@ static const struct dialogs_ops OPS = {
 
 static void move_draft(struct draft *draft, struct script_dialog *out)
 {
+	int64_t over_ns = draft->num_turns ? draft->turns[draft->num_turns - 1].at_ns
+					   : draft->opened_ns;
+
 	*out = (struct script_dialog){
 		.proxy = draft->proxy,
 		.addrs = draft->addrs,
 		.opened_ns = draft->opened_ns,
+		.over_ns = draft->gone_ns < over_ns ? draft->gone_ns : over_ns,
 		.turns = draft->turns,
 		.num_turns = draft->num_turns,
 		.bytes = (const uint8_t *)draft->bytes.data,

@@ -166,7 +166,7 @@ static void leaving_and_being_late_are_lines_of_their_own(void **state)
 		"{\"class\":\"A\",\"k\":4,\"lane\":\"p/a#1\",\"side\":\"reply\","
 		"\"type\":\"sent\",\"wall\":{\"n\":18,\"sent\":100}}\n");
 	text_clear(&text);
-	record_late(&text, "p/a#1", SIDE_REQUEST, "A", 4, 100);
+	record_late(&text, "p/a#1", SIDE_REQUEST, "A", 4, 0, 100);
 	assert_string_equal(
 		text_cstr(&text),
 		"{\"class\":\"A\",\"k\":4,\"lane\":\"p/a#1\",\"side\":\"request\","

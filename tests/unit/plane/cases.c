@@ -57,6 +57,7 @@ static void put_mutate(struct rng *rng, struct text *out)
 
 struct allowed {
 	bool cuts, delays, only_delays;
+	const char *hold;
 };
 
 static void put_action(struct rng *rng, const struct allowed *allowed, struct text *out)
@@ -71,12 +72,12 @@ static void put_action(struct rng *rng, const struct allowed *allowed, struct te
 	} else if (which < 3) {
 		text_str(out, "do = drop\n");
 	} else if (which < 5) {
-		text_format(out, "do = reorder gap=%llu hold=1h\n",
-			    (unsigned long long)rng_between(rng, 1, 3));
+		text_format(out, "do = reorder gap=%llu hold=%s\n",
+			    (unsigned long long)rng_between(rng, 1, 3), allowed->hold);
 	} else if (which < 7) {
-		text_format(out, "do = duplicate copies=%llu gap=%llu hold=1h\n",
+		text_format(out, "do = duplicate copies=%llu gap=%llu hold=%s\n",
 			    (unsigned long long)rng_between(rng, 1, 2),
-			    (unsigned long long)rng_below(rng, 3));
+			    (unsigned long long)rng_below(rng, 3), allowed->hold);
 	} else if (which < 8 && allowed->cuts) {
 		text_format(out, "do = %s at=%llu\n",
 			    rng_odds(rng, 1, 2) ? "reset" : "close",
@@ -128,6 +129,7 @@ void case_rules(struct rng *rng, const struct case_wish *wish, const char *names
 		.cuts = !wish->no_cuts && rng_odds(rng, 1, 2),
 		.delays = rng_odds(rng, 1, 2),
 		.only_delays = wish->no_actions_but_delay,
+		.hold = wish->late ? "12ms" : "1h",
 	};
 
 	if (wish->cuts_or_delays && allowed.cuts) {
@@ -289,6 +291,7 @@ struct random_case *case_new(uint64_t seed, const struct case_wish *wish)
 	    (!wish->labels_by_source && rng_odds(&rng, 1, 6))) {
 		c->label = rng_odds(&rng, 1, 2) ? "([A-Z]+) [a-d]" : "^.(.)";
 	}
+	c->hold_ns = wish->late ? MS(15) : 0;
 	c->passthrough = !wish->never_passthrough && rng_odds(&rng, 1, 2);
 	case_rules(&rng, wish, PICK(&rng, NAMES), &c->rules);
 	c->num_lanes = rng_between(&rng, 1, CASE_LANES_MAX);
@@ -503,10 +506,22 @@ void case_play(const struct random_case *c, const struct way *way, struct result
 	};
 
 	*out = (struct result){0};
-	world_init(&p.world, way->rules ? way->rules : text_cstr(&c->rules), 42);
+	if (way->set) {
+		world_init_as(&p.world, way->set,
+			      &(struct engine_options){
+				      .replay = way->replay,
+				      .order = way->order,
+				      .order_wait_ns = MS(1000),
+			      });
+	} else {
+		world_init(&p.world, way->rules ? way->rules : text_cstr(&c->rules), 42);
+	}
 	p.proxy = world_proxy(&p.world, "p", c->frame);
 	p.proxy->label_wait_ns = MS(86400 * 1000LL);
 	p.proxy->passthrough = c->passthrough;
+	if (c->hold_ns) {
+		p.proxy->hold_ns = c->hold_ns;
+	}
 	if (c->datagram) {
 		p.proxy->listen.transport = TRANSPORT_UDP;
 	}

@@ -22,6 +22,7 @@ struct case_wish {
 	bool labels_by_source;	/* always */
 	bool always_eof;
 	bool never_passthrough;
+	bool late; /* holds are short, so that time runs out on some units */
 };
 
 enum case_op_kind { CASE_FEED, CASE_END };
@@ -49,6 +50,7 @@ struct random_case {
 	char frame[80];
 	const char *label; /* pattern; NULL: by source */
 	bool datagram, passthrough;
+	int64_t hold_ns; /* 0: none runs out */
 	struct case_lane lanes[CASE_LANES_MAX];
 	size_t num_lanes;
 };
@@ -75,6 +77,9 @@ struct way {
 	uint64_t seed;	      /* of turns, cuts and times */
 	int64_t step_ns;      /* the clock moves by up to this between operations */
 	const char *rules;    /* instead of the case's own; NULL: those */
+	struct ruleset *set;  /* likewise; not owned */
+	struct replay *replay;
+	bool order;
 };
 
 struct result {

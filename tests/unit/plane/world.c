@@ -235,12 +235,18 @@ static void keep_lines(void *ctx, struct span lines, bool fault)
 	world->fault_seen |= fault;
 }
 
-void world_init_with(struct world *world, struct ruleset *set, bool strict)
+void world_init_as(struct world *world, struct ruleset *set,
+		   const struct engine_options *options)
 {
 	*world = (struct world){.set = set, .set_borrowed = true};
 	world->engine =
 		engine_new(set, &(struct engine_sink){.write = keep_lines, .ctx = world},
-			   &(struct engine_options){.strict = strict});
+			   options);
+}
+
+void world_init_with(struct world *world, struct ruleset *set, bool strict)
+{
+	world_init_as(world, set, &(struct engine_options){.strict = strict});
 }
 
 void world_init(struct world *world, const char *rules, uint64_t seed)
@@ -472,7 +478,8 @@ void log_canonical(const char *log, struct text *out)
 	while ((line = strsep(&next, "\n")) != NULL) {
 		char *wall = strstr(line, ",\"wall\":{");
 
-		if (!line[0] || strstr(line, "\"type\":\"sent\"")) {
+		if (!line[0] || strstr(line, "\"type\":\"sent\"") ||
+		    strstr(line, "\"type\":\"stall\"")) {
 			continue;
 		}
 		if (!wall) {

@@ -71,6 +71,8 @@ void world_init(struct world *world, const char *rules, uint64_t seed);
 void world_init_strict(struct world *world, const char *rules, uint64_t seed);
 /* With rules and proxies that are somebody else's and outlive the world. */
 void world_init_with(struct world *world, struct ruleset *set, bool strict);
+void world_init_as(struct world *world, struct ruleset *set,
+		   const struct engine_options *options);
 void world_done(struct world *world);
 /* A TCP proxy; fields can be changed before its first flow. hold is a day, so that no
  * incomplete unit is late unless a test says so. */
