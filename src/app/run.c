@@ -347,6 +347,12 @@ static void on_reload(void *ctx)
 	struct err err = {0};
 	int64_t now_ns = loop_now_ns(run->loop);
 
+	if (run->options.replay) {
+		fputs("turncoat: a replay takes its rules from its log: nothing was "
+		      "reloaded\n",
+		      stderr);
+		return;
+	}
 	if (config_load(run->options.paths, run->options.num_paths, &config, &err) < 0) {
 		fprintf(stderr, "turncoat: reload refused, the old rules stay: %s\n",
 			err.text);
@@ -391,6 +397,22 @@ static void watch_signals(struct run *run)
 	run->signals[3] = loop_signal_new(run->loop, SIGCHLD, on_child, run);
 }
 
+/* A replay's log has them where `log canon` puts them, wherever they were. */
+static void put_reloads(struct run *run, struct text *text)
+{
+	const struct replay_log *replay = run->options.replay;
+
+	for (size_t i = 0; replay && i < replay->num_reloads; i++) {
+		if (replay->reloads[i].config) {
+			report_reload_line(replay->reloads[i].config, 0, text);
+		} else {
+			report_refused_line(replay->reloads[i].why, 0, text);
+		}
+		declog_write(run->log, span_of(text->data, text->len), false);
+		text_clear(text);
+	}
+}
+
 /* Everything listens: say so to whoever waits. */
 static int announce(struct run *run, struct err *err)
 {
@@ -404,6 +426,7 @@ static int announce(struct run *run, struct err *err)
 		capture_header(run->live.capture, span_of(text.data, text.len), 0);
 	}
 	text_clear(&text);
+	put_reloads(run, &text);
 	if (declog_commit(run->log, err) < 0) {
 		text_done(&text);
 		return ERR_SYSTEM;
@@ -487,10 +510,28 @@ static void run_free(struct run *run)
 	free(run);
 }
 
+/* What SIGHUP did in the run that is replayed. */
+static void add_generations(struct run *run)
+{
+	const struct replay_log *replay = run->options.replay;
+
+	for (size_t i = 0; replay && i < replay->num_reloads; i++) {
+		if (replay->reloads[i].config) {
+			engine_add_generation(run->engine,
+					      replay->reloads[i].config->rules);
+		}
+	}
+}
+
 static int run_open(struct run *run, struct err *err)
 {
 	struct engine_sink sink = {.write = sink_write};
-	struct engine_options engine_options = {.strict = run->options.strict};
+	struct engine_options engine_options = {
+		.strict = run->options.strict,
+		.replay = run->options.replay ? run->options.replay->replay : NULL,
+		.order = run->options.order,
+		.order_wait_ns = run->options.order_wait_ns,
+	};
 
 	raise_descriptor_limit();
 	if (loop_new(&run->loop, err) < 0) {
@@ -501,6 +542,7 @@ static int run_open(struct run *run, struct err *err)
 	}
 	sink.ctx = run->log;
 	run->engine = engine_new(run->first->rules, &sink, &engine_options);
+	add_generations(run);
 	live_init(&run->live, run->loop, run->engine, run->log);
 	run->live.stop_on_log_error = run->first->on_log_error == LOG_ERROR_STOP;
 	run->live.on_fatal = on_log_failed;
@@ -534,7 +576,9 @@ int run_start(struct config *config, const struct run_options *options, struct r
 	run->stand_in = options->stand_in;
 	run->facts.config = config;
 	run->facts.options = &run->options;
-	run->facts.log_path = options->log_path ? options->log_path : config->log_path;
+	/* The log that a config names may be the one that is replayed. */
+	run->facts.log_path = options->log_path || options->replay ? options->log_path
+								   : config->log_path;
 	if (options->seed_given) {
 		run->facts.seed = options->seed;
 	} else if (config->seed_given) {
@@ -565,7 +609,22 @@ struct run_outcome run_outcome(const struct run *run)
 		.log_failed = run->live.log_failed && run->live.stop_on_log_error,
 		.has_command = run->has_child,
 		.command_code = run->has_child ? child_exit_code(&run->child) : 0,
+		.order = engine_order_stats(run->engine),
 	};
+}
+
+/* Whose rules are in force at the end; of a replay, those of its log's end. */
+static const struct config *last_config(const struct run *run)
+{
+	const struct replay_log *replay = run->options.replay;
+	const struct config *last = run->config;
+
+	for (size_t i = 0; replay && i < replay->num_reloads; i++) {
+		if (replay->reloads[i].config) {
+			last = replay->reloads[i].config;
+		}
+	}
+	return last;
 }
 
 int run_finish(struct run *run, struct text *out_vacuous, struct err *err)
@@ -577,7 +636,7 @@ int run_finish(struct run *run, struct text *out_vacuous, struct err *err)
 		child_signal(&run->child, SIGKILL);
 	}
 	free_planes(run);
-	report_summary_line(run->config, run->engine, loop_now_ns(run->loop), &text);
+	report_summary_line(last_config(run), run->engine, loop_now_ns(run->loop), &text);
 	if (!run->live.log_failed) {
 		declog_write(run->log, span_of(text.data, text.len), false);
 		code = declog_close(run->log, err);

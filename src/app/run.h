@@ -9,6 +9,7 @@
 #define APP_RUN_H
 
 #include "app/config.h"
+#include "app/replay_load.h"
 #include "core/stats.h"
 #include "plane/engine.h"
 
@@ -40,7 +41,11 @@ struct run_options {
 	const char *capture_path; /* NULL: none */
 	const char *ready_path;	  /* NULL: none */
 	bool strict;
-	bool quiet;	   /* only errors on stderr */
+	bool quiet; /* only errors on stderr */
+	/* Decide as this log did, whose config run_start() is given; NULL: by rules. */
+	struct replay_log *replay;
+	bool order;
+	int64_t order_wait_ns;
 	char **command;	   /* NULL: none; ends with NULL */
 	char *const *argv; /* for the log's header; ends with NULL */
 	int argc;
@@ -61,6 +66,7 @@ struct run_outcome {
 	bool log_failed;
 	bool has_command;
 	int command_code; /* its exit status, 128 + signal */
+	struct order_stats order;
 };
 struct run_outcome run_outcome(const struct run *run);
 

@@ -250,6 +250,13 @@ void report_started(const struct run_facts *facts, struct text *out)
 		    (unsigned long long)facts->seed, facts->config->rules->num_rules,
 		    facts->config->rules->num_rules == 1 ? "" : "s",
 		    facts->log_path ? facts->log_path : "none (--log FILE keeps one)");
+	if (facts->options->replay) {
+		const struct replay_log *log = facts->options->replay;
+
+		text_format(out, "turncoat: replaying %s: %llu units, %llu faults\n",
+			    log->path, (unsigned long long)log->replay->num_units,
+			    (unsigned long long)log->replay->num_faults);
+	}
 	for (size_t i = 0; i < facts->config->num_proxies && !facts->options->stand_in;
 	     i++) {
 		const struct proxy *proxy = &facts->config->proxies[i];
@@ -290,8 +297,11 @@ static void put_rule_row(const struct rule *rule, const struct engine *engine,
 
 static void put_again(const struct run_facts *facts, struct text *out)
 {
-	const char *before = "";
+	const char *before = " ";
 
+	if (facts->options && facts->options->replay) {
+		return; /* says itself how it went */
+	}
 	if (facts->options && facts->options->again) {
 		text_format(out, "turncoat: the same faults again: %s --seed %llu\n",
 			    facts->options->again, (unsigned long long)facts->seed);
@@ -300,12 +310,13 @@ static void put_again(const struct run_facts *facts, struct text *out)
 	text_str(out, "turncoat: the same faults again: turncoat ");
 	if (facts->trace_path) {
 		text_format(out, "replay %s", facts->trace_path);
-		before = " --rules";
+		before = " --rules ";
 	} else {
 		text_str(out, "run");
 	}
 	for (size_t i = 0; i < facts->config->num_files && !facts->own_rules; i++) {
-		text_format(out, "%s %s", before, facts->config->files[i].path);
+		text_format(out, "%s%s", before, facts->config->files[i].path);
+		before = facts->trace_path ? "," : " ";
 	}
 	text_format(out, " --seed %llu\n", (unsigned long long)facts->seed);
 }

@@ -12,6 +12,37 @@ const struct verb VERBS[] = {
 		.main = cmd_run,
 	},
 	{
+		.name = "replay",
+		.usage = "RUN.jsonl | TRACE.pcap [OPTION...] [-- CMD ARG...]",
+		.help = "a logged run again, or a captured trace with a recorded seed",
+		.more = "A log alone is enough: rules, seed and upstreams are in it. "
+			"Each "
+			"unit gets the\n"
+			"decision that the log has for its identity, edited bytes "
+			"included. At the end the\n"
+			"replay is exact, equivalent (other content, same decisions), or "
+			"diverged at the\n"
+			"earliest unit that is missing, extra, or of another class or "
+			"length.\n\n"
+			"A trace (pcap, pcapng; - is standard input) goes through the "
+			"engine by its own clock:\n"
+			"  turncoat replay TRACE.pcap --rules FILE.ini --seed N --log L "
+			"-o "
+			"OUT.pcap\n"
+			"or one side of it is played to a live peer, whose words are "
+			"compared:\n"
+			"  turncoat replay TRACE.pcap --rules FILE.ini --to HOST:PORT\n"
+			"  turncoat replay TRACE.pcap --rules FILE.ini --as-server "
+			"HOST:PORT "
+			"-- CMD\n"
+			"A capture of `turncoat run --capture` brings rules and seed "
+			"along.\n"
+			"Exit code: CMD's own; 3 vacuous; 4 diverged (--on-diverge); 2 "
+			"error.",
+		.options = REPLAY_OPTIONS,
+		.main = cmd_replay,
+	},
+	{
 		.name = "check",
 		.usage = "FILE.ini...",
 		.help = "parse rule files and say in words what they do",

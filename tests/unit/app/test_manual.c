@@ -229,8 +229,8 @@ static bool is_exit_code(int code)
 }
 
 static const char *const LINE_TYPES[] = {
-	"header", "open",  "unit",   "cell-end",       "sent",	  "late", "note",
-	"rules",  "close", "reload", "reload-refused", "summary", NULL,
+	"header", "open",  "unit",  "cell-end", "sent",		  "stall",   "late",
+	"note",	  "rules", "close", "reload",	"reload-refused", "summary", NULL,
 };
 
 static void hold_program_page(struct page *page)

@@ -1,0 +1,361 @@
+/* turncoat replay: a logged run again, live; or a trace, offline or played to a live
+ * peer. Which one, the file's first bytes and the options tell. */
+#include "app/config.h"
+#include "app/replay_play.h"
+#include "app/replay_run.h"
+#include "app/replay_trace.h"
+#include "app/verbs.h"
+#include "base/quantity.h"
+#include "io/traceread.h"
+
+#include <string.h>
+
+enum mode {
+	MODE_LOG = 1,	  /* a log, live */
+	MODE_OFFLINE = 2, /* a trace through the engine */
+	MODE_PLAY = 4,	  /* a trace to a live peer */
+};
+
+static const char *const POLICIES[] = {
+	[REPLAY_FAIL] = "fail",
+	[REPLAY_WARN] = "warn",
+	[REPLAY_FOLLOW] = "follow",
+	[NUM_REPLAY_POLICY] = NULL,
+};
+
+const struct optrow REPLAY_OPTIONS[] = {
+	{
+		.name = "only",
+		.type = OPT_TEXT,
+		.metavar = "IDS",
+		.help = "log: apply only these faults (LANE:SIDE:CLASS:K, between "
+			"commas; "
+			"@FILE; none)",
+	},
+	{
+		.name = "on-diverge",
+		.type = OPT_CHOICE,
+		.choices = POLICIES,
+		.fallback = "fail",
+		.help = "log: exit 4, only say so, or judge what the log does not know",
+	},
+	{
+		.name = "order",
+		.type = OPT_BOOL,
+		.help = "log: hold each unit until its predecessor in the log left",
+	},
+	{
+		.name = "order-wait",
+		.type = OPT_TIME,
+		.min = 1000000,
+		.max = INT64_C(3600) * 1000000000,
+		.fallback = "1s",
+		.help = "log: at most so long, then a stall is logged",
+	},
+	{
+		.name = "rules",
+		.type = OPT_TEXT,
+		.min = 1,
+		.metavar = "FILE",
+		.help = "trace: the rule files, between commas; default: those of the "
+			"capture's run",
+	},
+	{
+		.name = "seed",
+		.type = OPT_TEXT,
+		.min = 1,
+		.metavar = "N",
+		.help = "trace: what faults are drawn from; default: the capture's "
+			"run's, "
+			"or the rules'",
+	},
+	{
+		.name = "output",
+		.type = OPT_TEXT,
+		.min = 1,
+		.metavar = "FILE",
+		.help = "trace: write the packets as they would have been, as pcap",
+	},
+	{
+		.name = "to",
+		.type = OPT_TEXT,
+		.min = 1,
+		.metavar = "HOST:PORT",
+		.help = "trace: play the clients to this live server (upstream: each "
+			"proxy's own), compare its replies",
+	},
+	{
+		.name = "as-server",
+		.type = OPT_TEXT,
+		.min = 1,
+		.metavar = "HOST:PORT",
+		.help = "trace: listen there (listen: where each proxy does), play the "
+			"server, compare requests",
+	},
+	{
+		.name = "speed",
+		.type = OPT_TEXT,
+		.min = 1,
+		.metavar = "X",
+		.help = "playing: 1 as recorded, 10x ten times as fast, max without "
+			"pauses; default: 1",
+	},
+	{
+		.name = "wait",
+		.type = OPT_TIME,
+		.min = 1000000,
+		.max = INT64_C(3600) * 1000000000,
+		.fallback = "5s",
+		.help = "playing: how long the live peer's next word is waited for",
+	},
+	{
+		.name = "log",
+		.type = OPT_TEXT,
+		.min = 1,
+		.metavar = "FILE",
+		.help = "keep this replay's decision log here",
+	},
+	{
+		.name = "capture",
+		.type = OPT_TEXT,
+		.min = 1,
+		.metavar = "FILE",
+		.help = "log: write what came in and what went out as pcap",
+	},
+	{
+		.name = "ready",
+		.type = OPT_TEXT,
+		.min = 1,
+		.metavar = "FILE",
+		.help = "write the bound addresses here once all is listening",
+	},
+	{
+		.name = "strict",
+		.type = OPT_BOOL,
+		.help = "refuse lanes whose identity would depend on timing",
+	},
+	{
+		.name = "allow-vacuous",
+		.type = OPT_BOOL,
+		.help = "trace: a rule that never matched or fired is no failure",
+	},
+	{
+		.name = "quiet",
+		.type = OPT_BOOL,
+		.help = "nothing on standard error but errors and divergence",
+	},
+	{0},
+};
+
+/* Options that are not for every mode; a command is one as well. */
+static const struct {
+	const char *name;
+	unsigned modes;
+} MODES_OF[] = {
+	{"only", MODE_LOG},
+	{"on-diverge", MODE_LOG},
+	{"order", MODE_LOG},
+	{"order-wait", MODE_LOG},
+	{"capture", MODE_LOG},
+	{"rules", MODE_OFFLINE | MODE_PLAY},
+	{"output", MODE_OFFLINE},
+	{"allow-vacuous", MODE_OFFLINE},
+	{"speed", MODE_PLAY},
+	{"wait", MODE_PLAY},
+	{"ready", MODE_LOG | MODE_PLAY},
+};
+
+static const char *text_of(const struct verb *verb, const struct cli *cli,
+			   const char *name)
+{
+	const struct optval *val = cli_opt(verb, cli, name);
+
+	return val->given ? val->text : NULL;
+}
+
+static bool is_set(const struct verb *verb, const struct cli *cli, const char *name)
+{
+	return cli_opt(verb, cli, name)->num != 0;
+}
+
+static int replay_log(const struct verb *verb, struct cli *cli, bool seed_given,
+		      uint64_t seed, int argc, char **argv)
+{
+	struct replay_run_options options = {
+		.path = cli->args[0],
+		.only = text_of(verb, cli, "only"),
+		.policy = (enum replay_policy)cli_opt(verb, cli, "on-diverge")->num,
+		.order = is_set(verb, cli, "order"),
+		.order_wait_ns = cli_opt(verb, cli, "order-wait")->num,
+		.run =
+			{
+				.log_path = text_of(verb, cli, "log"),
+				.capture_path = text_of(verb, cli, "capture"),
+				.ready_path = text_of(verb, cli, "ready"),
+				.seed_given = seed_given,
+				.seed = seed,
+				.strict = is_set(verb, cli, "strict"),
+				.quiet = is_set(verb, cli, "quiet"),
+				.command = cli->command,
+				.argv = argv,
+				.argc = argc,
+			},
+	};
+
+	return replay_run(&options);
+}
+
+/* "a.ini,b.ini" to a list; *out_num is 0 when nothing was given. */
+static const char *const *rule_files(const struct verb *verb, struct cli *cli,
+				     size_t *out_num)
+{
+	const char *given = text_of(verb, cli, "rules");
+	char *copy, *word, *rest;
+	const char **paths;
+
+	*out_num = 0;
+	if (!given) {
+		return NULL;
+	}
+	copy = arena_copy_text(&cli->arena, given);
+	paths = arena_take_array(&cli->arena, strlen(given) / 2 + 1, sizeof(*paths));
+	for (word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+		paths[(*out_num)++] = word;
+	}
+	return paths;
+}
+
+static int replay_offline(const struct verb *verb, struct cli *cli, bool seed_given,
+			  uint64_t seed)
+{
+	struct replay_trace_options options = {
+		.trace_path = cli->args[0],
+		.seed_given = seed_given,
+		.seed = seed,
+		.log_path = text_of(verb, cli, "log"),
+		.out_path = text_of(verb, cli, "output"),
+		.strict = is_set(verb, cli, "strict"),
+		.allow_vacuous = is_set(verb, cli, "allow-vacuous"),
+		.quiet = is_set(verb, cli, "quiet"),
+	};
+
+	options.rules = rule_files(verb, cli, &options.num_rules);
+	if (cli->command) {
+		return cli_complain("replay", "a trace replayed offline runs no command: "
+					      "--to or --as-server play it to one");
+	}
+	return replay_trace(&options);
+}
+
+static int replay_played(const struct verb *verb, struct cli *cli, bool seed_given,
+			 uint64_t seed, int argc, char **argv)
+{
+	const char *to = text_of(verb, cli, "to");
+	const char *as_server = text_of(verb, cli, "as-server");
+	struct replay_play_options options = {
+		.trace_path = cli->args[0],
+		.seed_given = seed_given,
+		.seed = seed,
+		.role = to ? PLAY_CLIENT : PLAY_SERVER,
+		.speed = text_of(verb, cli, "speed"),
+		.wait_ns = cli_opt(verb, cli, "wait")->num,
+		.log_path = text_of(verb, cli, "log"),
+		.ready_path = text_of(verb, cli, "ready"),
+		.strict = is_set(verb, cli, "strict"),
+		.quiet = is_set(verb, cli, "quiet"),
+		.command = cli->command,
+		.argv = argv,
+		.argc = argc,
+	};
+
+	if (to ? strcmp(to, "upstream") != 0 : strcmp(as_server, "listen") != 0) {
+		options.address = to ? to : as_server;
+	}
+	options.paths = rule_files(verb, cli, &options.num_paths);
+	if (to && as_server) {
+		return cli_complain("replay", "give either --to or --as-server");
+	}
+	return replay_play(&options);
+}
+
+static enum mode mode_of(const struct verb *verb, const struct cli *cli)
+{
+	if (text_of(verb, cli, "to") || text_of(verb, cli, "as-server")) {
+		return MODE_PLAY;
+	}
+	/* What can't be looked into, a pipe, is what the options say. */
+	return traceread_is_trace(cli->args[0]) || text_of(verb, cli, "rules") ||
+			       text_of(verb, cli, "output")
+		       ? MODE_OFFLINE
+		       : MODE_LOG;
+}
+
+/* Options of another mode are a mistake, unless they came from the environment. */
+static int check_mode(const struct verb *verb, const struct cli *cli, enum mode mode)
+{
+	static const char *const WORDS[] = {
+		[MODE_LOG] = "a log that is replayed",
+		[MODE_OFFLINE] = "a trace that is replayed offline",
+		[MODE_PLAY] = "a trace that is played to a live peer",
+	};
+
+	for (size_t i = 0; i < sizeof(MODES_OF) / sizeof(MODES_OF[0]); i++) {
+		if (!(MODES_OF[i].modes & mode) &&
+		    cli_opt(verb, cli, MODES_OF[i].name)->given) {
+			return cli_complain("replay", "--%s is not for %s: %s",
+					    MODES_OF[i].name, WORDS[mode], cli->args[0]);
+		}
+	}
+	return EXIT_PASSED;
+}
+
+static int replay_with(const struct verb *verb, struct cli *cli, int argc, char **argv)
+{
+	const char *seed_text = text_of(verb, cli, "seed");
+	uint64_t seed = 0;
+	struct err err = {0};
+	enum mode mode;
+
+	if (cli->num_args != 1) {
+		return cli_complain("replay", "name one log or trace: turncoat replay "
+					      "RUN.jsonl -- CMD");
+	}
+	if (cli->command && !cli->command[0]) {
+		return cli_complain("replay", "no command stands behind --");
+	}
+	if (seed_text && config_parse_seed(seed_text, &seed, &err) < 0) {
+		return cli_complain("replay", "--seed: %s", err.text);
+	}
+	mode = mode_of(verb, cli);
+	if (check_mode(verb, cli, mode) != EXIT_PASSED) {
+		return EXIT_USAGE;
+	}
+	switch (mode) {
+	case MODE_LOG:
+		return replay_log(verb, cli, seed_text != NULL, seed, argc, argv);
+	case MODE_OFFLINE:
+		return replay_offline(verb, cli, seed_text != NULL, seed);
+	case MODE_PLAY:
+		return replay_played(verb, cli, seed_text != NULL, seed, argc, argv);
+	}
+	return EXIT_USAGE;
+}
+
+int cmd_replay(const struct verb *verb, int argc, char **argv)
+{
+	struct cli cli;
+	int code = EXIT_PASSED;
+
+	switch (cli_parse(verb, argc, argv, &cli)) {
+	case CLI_GO:
+		code = replay_with(verb, &cli, argc, argv);
+		break;
+	case CLI_DONE:
+		break;
+	case CLI_BAD:
+		code = EXIT_USAGE;
+		break;
+	}
+	cli_done(&cli);
+	return code;
+}
