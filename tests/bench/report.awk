@@ -23,6 +23,11 @@ BEGIN {
 	       "s/GB")
 	titles("rules-udprr32", "a rule and the log: UDP request/reply, 32 sessions",
 	       "requests/s", "us/request")
+	titles("off-copy", "a trace of no proxy, packets written", "MB/s", "s/GB")
+	titles("off-framed", "a trace in framed messages, no rule, packets written", "MB/s",
+	       "s/GB")
+	titles("off-rule", "a trace, a rule and the log, packets written", "MB/s", "s/GB")
+	titles("off-log", "a trace, a rule and the log, no packets written", "MB/s", "s/GB")
 }
 
 function titles(measure, text, unit, cpu_unit)
@@ -59,7 +64,7 @@ $4 == "failed" {
 	}
 	if (("log_bytes", $1, $2, $3) in extra) {
 		extra["log_per_unit", $1, $2, $3] = extra["log_bytes", $1, $2, $3] / $6 * \
-						    (unit_of[$1] == "Gbit/s" ? 1000 : 1)
+						    (cpu_unit_of[$1] == "s/GB" ? 1000 : 1)
 	}
 }
 
@@ -137,6 +142,15 @@ function extra_median(name, key,    rep, by_rep)
 	return median_of(by_rep, key)
 }
 
+function offline_note(key,    text)
+{
+	text = extra_median("packets_per_s", key) " packets/s"
+	if (sum_of("units_per_s", key)) {
+		text = text ", " extra_median("units_per_s", key) " units/s"
+	}
+	return text ", peak " extra_median("peak_kib", key) " KiB"
+}
+
 function note_of(key, measure,    text)
 {
 	text = extra_median("p50_us", key)
@@ -149,7 +163,10 @@ function note_of(key, measure,    text)
 	}
 	if (sum_of("log_per_unit", key)) {
 		text = text (text ? ", " : "") "log " extra_median("log_per_unit", key) \
-		       (unit_of[measure] == "Gbit/s" ? " kB/MB" : " bytes/request")
+		       (cpu_unit_of[measure] == "s/GB" ? " kB/MB" : " bytes/request")
+	}
+	if (measure ~ /^off-/) {
+		text = offline_note(key) (text ? ", " : "") text
 	}
 	if (measure == "idle") {
 		text = extra_median("conns", key) " connections"
