@@ -34,7 +34,7 @@ static void format_number(uint64_t number, char *out)
 	*out = '\0';
 }
 
-static void show(struct progress *progress, int64_t ppm)
+void progress_show(struct progress *progress, int64_t ppm)
 {
 	char packets[NUMBER_MAX + 1];
 	char percent[8] = "";
@@ -54,18 +54,19 @@ static void show(struct progress *progress, int64_t ppm)
 	progress->shown = true;
 }
 
-void progress_packet(struct progress *progress, int64_t ppm)
+bool progress_packet(struct progress *progress)
 {
 	int64_t now_ns;
 
 	if (++progress->calls % PACKETS_A_LOOK || !progress->on) {
-		return;
+		return false;
 	}
 	now_ns = clock_monotonic_ns();
-	if (now_ns >= progress->next_ns) {
-		progress->next_ns = now_ns + INTERVAL_NS;
-		show(progress, ppm);
+	if (now_ns < progress->next_ns) {
+		return false;
 	}
+	progress->next_ns = now_ns + INTERVAL_NS;
+	return true;
 }
 
 void progress_done(struct progress *progress)

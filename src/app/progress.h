@@ -16,9 +16,11 @@ struct progress {
 };
 
 void progress_init(struct progress *progress, const char *path, bool quiet);
-/* To be called at every packet: looks at the clock now and then. ppm: of the whole; -1
- * when that is not known. */
-void progress_packet(struct progress *progress, int64_t ppm);
+/* To be called at every packet: looks at the clock now and then. True: it is time for
+ * progress_show(). */
+bool progress_packet(struct progress *progress);
+/* ppm: of the whole; -1 when that is not known. */
+void progress_show(struct progress *progress, int64_t ppm);
 void progress_done(struct progress *progress);
 
 #endif

@@ -241,7 +241,10 @@ static int read_packets(struct rerun *rerun, struct err *err)
 			write_header(rerun, packet.at_ns);
 		}
 		offline_packet(rerun->offline, &packet);
-		progress_packet(&rerun->progress, traceread_progress_ppm(rerun->trace));
+		if (progress_packet(&rerun->progress)) {
+			progress_show(&rerun->progress,
+				      traceread_progress_ppm(rerun->trace));
+		}
 		if ((++num % TICK_PACKETS == 0 || rerun->unwritten_bytes >= TICK_BYTES) &&
 		    look_at_outputs(rerun, err) < 0) {
 			return ERR_SYSTEM;
