@@ -120,11 +120,15 @@ static const struct proxy *best_fit(const struct dialogs *dialogs, bool datagram
 				    const struct ipaddr *server, uint16_t port,
 				    enum fit *out)
 {
-	const struct ipaddr addr = ipaddr_unmapped(server);
 	const struct proxy *best = NULL;
+	struct ipaddr addr;
 
 	*out = FIT_NONE;
-	for (size_t i = 0; port_known(dialogs, port) && i < dialogs->num_proxies; i++) {
+	if (!port_known(dialogs, port)) {
+		return NULL;
+	}
+	addr = ipaddr_unmapped(server);
+	for (size_t i = 0; i < dialogs->num_proxies; i++) {
 		const struct proxy *proxy = &dialogs->proxies[i];
 		enum fit fit = FIT_NONE;
 
