@@ -257,6 +257,10 @@ static void make_room(struct dialogs *dialogs)
 {
 	struct entry *entry = dialogs->lists[ENTRY_CLOSED].oldest;
 
+	if (dialogs->num_closed >= DIALOGS_CLOSED_MAX) {
+		entry_forget(entry);
+		return;
+	}
 	if (dialogs->num_entries < DIALOGS_MAX) {
 		return;
 	}
@@ -314,6 +318,7 @@ void entry_forget(struct entry *entry)
 	}
 	sched_remove(&dialogs->idle, &entry->idle);
 	list_remove(entry);
+	dialogs->num_closed -= entry->state == ENTRY_CLOSED;
 	dialogs->num_entries--;
 	free(entry);
 }
@@ -334,6 +339,7 @@ void entry_bury(struct entry *entry)
 		list_remove(entry);
 		entry->state = ENTRY_CLOSED;
 		list_append(entry);
+		entry->dialogs->num_closed++;
 	}
 }
 

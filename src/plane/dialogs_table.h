@@ -28,6 +28,9 @@ enum {
 	/* Of what waits behind holes, in all streams: then the one that grows gives up
 	 * its hole. */
 	DIALOGS_HELD_MAX = 256 << 20,
+	/* Closed connections that still swallow late packets; the longest unused are
+	 * forgotten. */
+	DIALOGS_CLOSED_MAX = 8192,
 	DIALOGS_SEGMENT_COST = 128, /* a waiting segment's memory besides its bytes */
 };
 
@@ -116,7 +119,7 @@ struct dialogs {
 	struct entry_node *buckets[DIALOGS_BUCKETS];
 	struct entry **runs; /* DIALOGS_BUCKETS, by flow; NULL: not a capture of ours */
 	struct entry_list lists[NUM_ENTRY_STATE];
-	size_t num_entries;
+	size_t num_entries, num_closed;
 	struct entry *current; /* is being told */
 	size_t held_bytes;
 	struct sched idle;
