@@ -179,6 +179,30 @@ static void tell_until(struct reassembly *r, uint32_t until)
 	}
 }
 
+/* Neither may fall so far back that it seems to be ahead. */
+static void keep_up(struct reassembly *r)
+{
+	if (seq_ahead(r->next_seq, r->seen_seq) > 0) {
+		r->seen_seq = r->next_seq;
+	}
+	if (seq_ahead(r->next_seq, r->acked_seq) > 0) {
+		r->acked_seq = r->next_seq;
+	}
+}
+
+/* Holes that were acknowledged, as far as segments or a FIN reach. */
+static void tell_acked(struct reassembly *r)
+{
+	uint32_t until = r->acked_seq;
+
+	if (seq_ahead(until, r->seen_seq) > 0 &&
+	    seq_ahead(until, r->next_seq) <= REASSEMBLY_EARLY_MAX) {
+		until = r->seen_seq;
+	}
+	tell_until(r, until);
+	keep_up(r);
+}
+
 static void tell_fin(struct reassembly *r)
 {
 	if (r->fin_known && !r->ended && r->next_seq == r->fin_seq) {
@@ -331,6 +355,7 @@ static void take_fin(struct reassembly *r, uint32_t seq)
 		r->fin_known = true;
 		r->fin_seq = seq;
 		r->sent_seq = seq;
+		r->seen_seq = seq;
 		forget_behind_fin(r);
 	}
 }
@@ -340,6 +365,8 @@ static void begin(struct reassembly *r, uint32_t seq)
 	r->started = true;
 	r->next_seq = seq;
 	r->sent_seq = seq;
+	r->seen_seq = seq;
+	r->acked_seq = seq;
 }
 
 /* Is it near enough to next_seq to be of this stream? */
@@ -392,8 +419,12 @@ void reassembly_segment(struct reassembly *r, uint32_t seq, struct span payload,
 	if (seq_ahead(end, r->sent_seq) > 0) {
 		r->sent_seq = end;
 	}
+	if (seq_ahead(end, r->seen_seq) > 0) {
+		r->seen_seq = end;
+	}
 	r->stats->out_of_order += seq_ahead(seq, r->next_seq) > 0;
 	take(r, seq, payload);
+	tell_acked(r);
 	tell_fin(r);
 }
 
@@ -413,7 +444,10 @@ void reassembly_acked(struct reassembly *r, uint32_t ack)
 	if (seq_ahead(ack, r->sent_seq) > 0) {
 		r->sent_seq = ack;
 	}
-	tell_until(r, ack);
+	if (seq_ahead(ack, r->acked_seq) > 0) {
+		r->acked_seq = ack;
+	}
+	tell_acked(r);
 	tell_fin(r);
 }
 

@@ -131,6 +131,8 @@ static void check_bounds(const struct stream *s)
 	assert(!s->begun || s->next == r->next_seq);
 	assert(s->others || s->stats.conflicting_bytes == 0);
 	assert((int32_t)(r->sent_seq - r->next_seq) >= 0);
+	assert((int32_t)(r->seen_seq - r->next_seq) >= 0);
+	assert((int32_t)(r->acked_seq - r->next_seq) >= 0);
 	assert(!r->fin_known || (int32_t)(r->fin_seq - r->next_seq) >= 0);
 }
 

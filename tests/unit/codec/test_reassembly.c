@@ -23,6 +23,12 @@ static void record_gap(void *ctx, uint64_t len)
 	text_format(ctx, "[%ju]", (uintmax_t)len);
 }
 
+static void ignore_bytes(void *ctx, struct span bytes)
+{
+	(void)ctx;
+	(void)bytes;
+}
+
 static void record_fin(void *ctx)
 {
 	text_byte(ctx, '$');
@@ -174,9 +180,45 @@ static const struct row ROWS[] = {
 	 "[2]c[1]e",
 	 {.segments = 2, .out_of_order = 2, .gaps = 2, .gap_bytes = 3}},
 	{"all of it lost but acknowledged",
-	 "s99 a110",
+	 "s99 a110 f",
 	 "[10]",
 	 {.gaps = 1, .gap_bytes = 10}},
+	{"acknowledged before it came",
+	 "s99 a106 100:abc 103:def",
+	 "abcdef",
+	 {.segments = 2}},
+	{"acknowledged before it came, with its FIN",
+	 "s99 a104 100:abc$",
+	 "abc$",
+	 {.segments = 1}},
+	{"each acknowledged before it came",
+	 "s99 100:a a103 101:bc a106 103:def a109 106:ghi",
+	 "abcdefghi",
+	 {.segments = 4}},
+	{"acknowledged, then bytes behind the hole",
+	 "s99 a103 103:def",
+	 "[3]def",
+	 {.segments = 1, .out_of_order = 1, .gaps = 1, .gap_bytes = 3}},
+	{"acknowledged, then bytes behind the hole, which comes too late",
+	 "s99 a106 103:def 100:abc",
+	 "[3]def",
+	 {.segments = 2,
+	  .out_of_order = 1,
+	  .retransmitted_bytes = 3,
+	  .gaps = 1,
+	  .gap_bytes = 3}},
+	{"acknowledged in part, then bytes behind the hole",
+	 "s99 a102 105:f 102:cde",
+	 "[2]cdef",
+	 {.segments = 2, .out_of_order = 1, .gaps = 1, .gap_bytes = 2}},
+	{"acknowledged, then the FIN behind the hole",
+	 "s99 a104 103:$",
+	 "[3]$",
+	 {.segments = 1, .out_of_order = 1, .gaps = 1, .gap_bytes = 3}},
+	{"acknowledged past what waits: the rest may come",
+	 "s99 103:d a107 104:ef",
+	 "[3]def",
+	 {.segments = 2, .out_of_order = 1, .gaps = 1, .gap_bytes = 3}},
 	{"an old acknowledgement", "s99 100:abc a101 103:d", "abcd", {.segments = 2}},
 	{"a byte more than was sent may be a FIN",
 	 "s99 100:abc a104 f",
@@ -191,7 +233,7 @@ static const struct row ROWS[] = {
 	 "abc[1]e",
 	 {.segments = 2, .out_of_order = 1, .gaps = 1, .gap_bytes = 1}},
 	{"it was a byte: an acknowledgement shows",
-	 "s99 100:abc a104 a106",
+	 "s99 100:abc a104 a106 f",
 	 "abc[3]",
 	 {.segments = 1, .gaps = 1, .gap_bytes = 3}},
 	{"a FIN acknowledged, the bytes in front lost",
@@ -220,6 +262,10 @@ static const struct row ROWS[] = {
 	 {.segments = 1, .gaps = 1, .gap_bytes = 3}},
 	{"cut at the end, no FIN",
 	 "s99 100:ab+3 f",
+	 "ab[3]",
+	 {.segments = 1, .gaps = 1, .gap_bytes = 3}},
+	{"cut at the end and acknowledged: it has come",
+	 "s99 100:ab+3 a105",
 	 "ab[3]",
 	 {.segments = 1, .gaps = 1, .gap_bytes = 3}},
 	{"cut to nothing",
@@ -367,6 +413,64 @@ static void how_far_ahead(void **state)
 	}
 }
 
+/* With nothing behind it: bytes that are yet to come, or lost. */
+static void how_far_an_acknowledgement_is_early(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t ahead;
+		bool lost;
+	} rows[] = {
+		{"as early as may be", REASSEMBLY_EARLY_MAX, false},
+		{"earlier", REASSEMBLY_EARLY_MAX + 1, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct reassembly_stats stats = {0};
+		struct text told = {0};
+		struct reassembly r;
+
+		reassembly_init(&r, &RECORD, &told, &stats);
+		reassembly_syn(&r, 6);
+		reassembly_acked(&r, 7 + rows[i].ahead);
+		give(&r, 7, span_str("abc"), 3, false);
+		if (stats.gap_bytes != (rows[i].lost ? rows[i].ahead : 0)) {
+			fail_msg("%s", rows[i].name);
+		}
+		assert_int_equal(stats.retransmitted_bytes, rows[i].lost ? 3 : 0);
+		reassembly_done(&r);
+		text_done(&told);
+	}
+}
+
+/* Half of all sequence numbers later an old acknowledgement would seem to be ahead. */
+static void an_acknowledgement_gets_no_younger(void **state)
+{
+	enum { EACH = 16 << 20 };
+	uint8_t *zeros = calloc(1, EACH);
+	static const struct reassembly_ops OPS = {ignore_bytes, record_gap, record_fin};
+	struct reassembly_stats stats = {0};
+	struct text told = {0};
+	struct reassembly r;
+	uint32_t seq = 1;
+
+	(void)state;
+	reassembly_init(&r, &OPS, &told, &stats);
+	reassembly_syn(&r, 0);
+	reassembly_acked(&r, 1);
+	for (uint64_t sent = 0; sent < (UINT64_C(5) << 29); sent += EACH, seq += EACH) {
+		reassembly_segment(&r, seq, span_of(zeros, EACH), EACH, false);
+		assert_int_equal(r.next_seq, seq + EACH);
+	}
+	/* Nor is what follows it acknowledged. */
+	give(&r, seq + 1, span_str("b"), 1, false);
+	assert_int_equal(stats.gaps, 0);
+	reassembly_done(&r);
+	text_done(&told);
+	free(zeros);
+}
+
 static void an_absurd_length_is_ignored(void **state)
 {
 	struct reassembly_stats stats = {0};
@@ -510,6 +614,8 @@ static void done_within_an_op(void **state)
 		{"s99 101:b 103:d a107 f", "[1]", true},
 		{"s99 101:b 103:d a107 f", "[1]b", false},
 		{"s99 101:b 103:d 105:$ f", "[1]b", false},
+		{"s99 a104 101:b 103:d f", "[1]", true},
+		{"s99 a104 101:b 103:d f", "[1]b", false},
 	};
 
 	(void)state;
@@ -631,9 +737,10 @@ static void stream_give(struct stream *s, struct reassembly *r, uint32_t first_s
 	}
 }
 
-static void stream_run(struct stream *s, struct reassembly *r, uint32_t first_seq)
+/* Returns how many acknowledgements came before their data. */
+static size_t stream_run(struct stream *s, struct reassembly *r, uint32_t first_seq)
 {
-	size_t acked = 0;
+	size_t acked = 0, early = 0;
 
 	for (size_t i = 0; i < s->num_pieces; i++) {
 		stream_give(s, r, first_seq, s->pieces[i].at, s->pieces[i].len);
@@ -653,20 +760,27 @@ static void stream_run(struct stream *s, struct reassembly *r, uint32_t first_se
 		while (acked < s->len && s->given[acked]) {
 			acked++;
 		}
+		/* Some are there before what they acknowledge: the next piece. */
 		if (below(s, 3) == 0) {
 			reassembly_acked(r, first_seq + (uint32_t)acked);
+		} else if (r->seen_seq == first_seq + (uint32_t)acked &&
+			   i + 1 < s->num_pieces && s->pieces[i + 1].at == acked) {
+			early++;
+			reassembly_acked(r, first_seq + (uint32_t)(acked +
+								   s->pieces[i + 1].len));
 		}
 		assert_true(r->held_bytes <= s->len);
 		assert_true((r->held_bytes == 0) == (r->num_waiting == 0));
 	}
 	give(r, first_seq + (uint32_t)s->len, (struct span){0}, 0, true);
+	return early;
 }
 
 static void random_streams(void **state)
 {
 	static const struct reassembly_ops OPS = {check_bytes, check_gap, check_fin};
 	struct stream *s = malloc(sizeof(*s));
-	uint64_t gaps = 0, out_of_order = 0;
+	uint64_t gaps = 0, out_of_order = 0, early = 0;
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= 400; seed++) {
@@ -682,7 +796,7 @@ static void random_streams(void **state)
 		}
 		reassembly_init(&r, &OPS, s, &stats);
 		reassembly_syn(&r, first_seq - 1);
-		stream_run(s, &r, first_seq);
+		early += stream_run(s, &r, first_seq);
 		reassembly_flush(&r);
 		assert_true(s->fin);
 		assert_int_equal(stats.ignored, 0);
@@ -694,6 +808,7 @@ static void random_streams(void **state)
 	}
 	assert_true(gaps > 1000);
 	assert_true(out_of_order > 1000);
+	assert_true(early > 1000);
 	free(s);
 }
 
@@ -702,6 +817,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sequences),
 		cmocka_unit_test(how_far_ahead),
+		cmocka_unit_test(how_far_an_acknowledgement_is_early),
+		cmocka_unit_test(an_acknowledgement_gets_no_younger),
 		cmocka_unit_test(an_absurd_length_is_ignored),
 		cmocka_unit_test(too_many_segments_wait),
 		cmocka_unit_test(too_many_bytes_wait),
