@@ -75,13 +75,17 @@ static void intake_unit(struct flow_side *fs, struct span unit)
 	}
 }
 
-/* In the log that is replayed the unit at hand went on incomplete. So it does now: when
- * `hold` has run out on as many bytes, or more are there already. False: neither yet. */
+/* In the log that is replayed the unit at hand went on incomplete. So it does now, unless
+ * so many bytes are a whole one, or none, this time: when `hold` has run out on them, or
+ * more are there already. False: neither yet. */
 static bool intake_late_again(struct flow_side *fs, struct span front)
 {
-	size_t late = flow_late_bytes(fs);
+	const struct framer *framer = &fs->flow->proxy->framer;
+	size_t late = flow_late_bytes(fs), len;
 
-	if (late == 0 || fs->forwarded) {
+	if (late == 0 || fs->forwarded ||
+	    framer->row->cut(framer, &fs->frame, span_sub(front, 0, late), &len) !=
+		    FRAME_MORE) {
 		return true;
 	}
 	if (front.len <= late) {
@@ -195,8 +199,10 @@ static void end_open_unit(struct flow_side *fs)
 
 	if (fs->cell && waiting.len && flow_late_bytes(fs) == waiting.len) {
 		cells_late(fs, waiting);
-	}
-	if (fs->cell) {
+		if (fs->cell) { /* else the flow ends there */
+			cells_end(fs, waiting);
+		}
+	} else if (fs->cell) {
 		cells_end(fs, waiting);
 	} else if (fs->forwarded) {
 		judge_pass(fs, span_from(waiting, fs->forwarded), 0);
