@@ -195,6 +195,7 @@ void emit_park(struct flow_side *fs, const struct emit_unit *what, uint64_t gap,
 	e->remaining = (late ? late->after : gap) + 1;
 	e->leaves_late = late != NULL;
 	e->inside_bytes = late ? late->inside_bytes : 0;
+	e->patience_ns = replay_patience_ns(hold_ns);
 	e->delay_ns = delay_ns;
 	while (*at) {
 		at = &(*at)->next;
@@ -202,7 +203,7 @@ void emit_park(struct flow_side *fs, const struct emit_unit *what, uint64_t gap,
 	e->back = at;
 	*at = e;
 	if (what->logged && !late) {
-		hold_ns = replay_patience_ns(hold_ns);
+		hold_ns = e->patience_ns;
 	}
 	sched_add(&fs->flow->engine->sched, &e->timer.node,
 		  fs->flow->engine->now_ns + hold_ns);
@@ -337,8 +338,13 @@ void emit_part(struct flow_side *fs, const struct emit_unit *what, int64_t delay
 
 void emit_hold_timeout(struct emission *e)
 {
-	if (e->leaves_late && !late_is_ripe(e)) {
-		e->hold_over = true; /* its successors are slower this time */
+	struct engine *engine = e->fs->flow->engine;
+
+	if (e->leaves_late && !e->hold_over && !late_is_ripe(e)) {
+		/* Its successors are slower this time. */
+		e->hold_over = true;
+		sched_add(&engine->sched, &e->timer.node,
+			  engine->now_ns + e->patience_ns);
 	} else {
 		unpark_late(e);
 	}

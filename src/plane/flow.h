@@ -53,8 +53,9 @@ struct emission {
 	int64_t delay_ns;   /* parked: the delay that begins when it is released */
 	/* Replayed: `hold` ran out behind exactly `remaining` successors and so many
 	 * bytes of the next. It leaves late when both they and the hold are through, or
-	 * in front of the next byte. */
+	 * in front of the next byte; or when they did not come in patience_ns more. */
 	bool leaves_late, hold_over;
+	int64_t patience_ns;
 	uint64_t inside_bytes;
 	struct replay_unit *logged;
 	/* Replayed in order: queued behind one that waits for its turn; waits itself. */

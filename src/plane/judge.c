@@ -139,6 +139,10 @@ struct replay_unit *judge_fire(struct flow_side *fs, const struct unit *unit,
 	if (replay) {
 		reenact_fire(replay, fs->script, fs->flow->lane, fs->side, unit, d,
 			     &logged);
+		if (logged && logged->masked) {
+			/* Its places were those of the fault. */
+			turn_give_up(fs->flow->engine, logged);
+		}
 	} else {
 		decide_fire(fs->flow->lane, fs->side, unit, d);
 	}

@@ -145,11 +145,70 @@ static void a_unit_that_is_whole_this_time_is_not_late(void **state)
 	again_done(&a);
 }
 
+/* `hold` ran out behind two successors then; this time none comes. */
+static void what_was_late_waits_for_its_successors_but_not_for_ever(void **state)
+{
+	struct again a;
+
+	(void)state;
+	again_run(&a, "line",
+		  "[swap]\nside = request\nmatch = /^a/\ndo = reorder gap=5 hold=10ms\n");
+	wire_say(a.wire, SIDE_REQUEST, "a\nb\nc\n");
+	world_advance(&a.world, MS(20));
+	assert_string_equal(wire_out(a.wire, SIDE_REQUEST), "b\nc\na\n");
+	again_replay(&a, NULL, NULL, NULL, false);
+	wire_say(a.wire, SIDE_REQUEST, "a\n");
+	world_advance(&a.world, MS(20));
+	assert_string_equal(wire_out(a.wire, SIDE_REQUEST), "");
+	world_advance(&a.world, MS(2000));
+	assert_string_equal(wire_out(a.wire, SIDE_REQUEST), "a\n");
+	again_done(&a);
+}
+
+/* --- the recorded order --- */
+
+/* Nobody waits for a copy that is left out, or for the unit behind the fault. */
+static void copies_that_are_left_out_hold_nobody_up(void **state)
+{
+	struct again a;
+
+	(void)state;
+	again_run(&a, "line",
+		  "[twice]\nside = request\nmatch = /^a/\ndo = duplicate copies=3\n");
+	wire_say(a.wire, SIDE_REQUEST, "a\nb\n");
+	assert_string_equal(wire_out(a.wire, SIDE_REQUEST), "a\na\na\na\nb\n");
+	again_replay(&a, NULL, NULL, "none", true);
+	wire_say(a.wire, SIDE_REQUEST, "a\nb\n");
+	assert_string_equal(wire_out(a.wire, SIDE_REQUEST), "a\nb\n");
+	assert_int_equal(engine_order_stats(a.world.engine).stalls, 0);
+	again_done(&a);
+}
+
+/* Its place was behind one that can't leave before it. */
+static void a_reordering_that_is_left_out_holds_nobody_up(void **state)
+{
+	struct again a;
+
+	(void)state;
+	again_run(&a, "line",
+		  "[swap]\nside = request\nmatch = /^a/\ndo = reorder gap=2\n");
+	wire_say(a.wire, SIDE_REQUEST, "a\nb\nc\nd\n");
+	assert_string_equal(wire_out(a.wire, SIDE_REQUEST), "b\nc\na\nd\n");
+	again_replay(&a, NULL, NULL, "none", true);
+	wire_say(a.wire, SIDE_REQUEST, "a\nb\nc\nd\n");
+	assert_string_equal(wire_out(a.wire, SIDE_REQUEST), "a\nb\nc\nd\n");
+	assert_int_equal(engine_order_stats(a.world.engine).stalls, 0);
+	again_done(&a);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_cell_that_was_late_and_reset_ends_its_stream_once),
 		cmocka_unit_test(a_unit_that_is_whole_this_time_is_not_late),
+		cmocka_unit_test(what_was_late_waits_for_its_successors_but_not_for_ever),
+		cmocka_unit_test(copies_that_are_left_out_hold_nobody_up),
+		cmocka_unit_test(a_reordering_that_is_left_out_holds_nobody_up),
 	};
 
 	return cmocka_run_group_tests_name("replay_engine", tests, NULL, NULL);
