@@ -2,6 +2,7 @@
 
 #include "app/log_common.h"
 #include "core/action.h"
+#include "core/lane.h"
 #include "io/file.h"
 
 #include <stdlib.h>
@@ -94,21 +95,16 @@ static int read_outcomes(struct loader *l, const struct ruleset *set,
 	return 0;
 }
 
-/* The rule's action of that name: its n-th, if it has several. */
+/* The rule's n-th action of that name, from 0. */
 static const struct action *find_action(const struct rule *rule, const char *name,
 					size_t n)
 {
-	const struct action *found = NULL;
-
 	for (unsigned i = 0; i < rule->num_actions; i++) {
-		if (strcmp(rule->actions[i].row->name, name) == 0) {
-			found = &rule->actions[i];
-			if (n-- == 0) {
-				break;
-			}
+		if (strcmp(rule->actions[i].row->name, name) == 0 && n-- == 0) {
+			return &rule->actions[i];
 		}
 	}
-	return found;
+	return NULL;
 }
 
 static int read_effect(struct loader *l, const struct ruleset *set,
@@ -131,7 +127,8 @@ static int read_effect(struct loader *l, const struct ruleset *set,
 	}
 	effect->action = find_action(effect->rule, action, n);
 	if (!effect->action) {
-		return line_fail(l, err, "the rule '%s' does no '%s'", rule, action);
+		return line_fail(l, err, "the rule '%s' does no '%s'%s", rule, action,
+				 n ? " so often" : "");
 	}
 	json_object_foreach((json_t *)json, key, value)
 	{
@@ -153,9 +150,16 @@ static int read_effects(struct loader *l, const struct ruleset *set,
 			struct replay_said *said, struct err *err)
 {
 	const json_t *effects = json_object_get(l->line->json, "effects");
-	size_t i;
+	size_t i, num_actions = 0;
 	json_t *effect;
 
+	/* Each of a rule's actions has one at most. */
+	for (i = 0; i < set->num_rules; i++) {
+		num_actions += set->rules[i].num_actions;
+	}
+	if (json_array_size(effects) > num_actions) {
+		return line_fail(l, err, "more effects than the rules have actions");
+	}
 	said->effects = arena_take_array(&l->out->replay->arena, json_array_size(effects),
 					 sizeof(*said->effects));
 	json_array_foreach((json_t *)effects, i, effect)
@@ -318,8 +322,9 @@ static int read_unit(struct loader *l, struct err *err)
 	if (!unit) {
 		return line_fail(l, err,
 				 "unit %s:%ju of this lane side is there already, or "
-				 "those in front of it are missing",
-				 l->line->class, (uintmax_t)l->line->k);
+				 "those in front of it are missing, or there are more "
+				 "than %d classes",
+				 l->line->class, (uintmax_t)l->line->k, LANE_CLASSES_MAX);
 	}
 	unit->late = json_is_true(json_object_get(l->line->json, "late"));
 	code = read_digest(l, unit, err);
@@ -407,8 +412,12 @@ static struct replay_reload *add_reload(struct loader *l)
 static int read_reload(struct loader *l, struct err *err)
 {
 	struct err why = {0};
-	struct config *config = log_config(json_object_get(l->line->json, "files"), &why);
+	struct config *config;
 
+	if (l->out->num_reloads == REPLAY_RELOADS_MAX) {
+		return line_fail(l, err, "more than %d reloads", REPLAY_RELOADS_MAX);
+	}
+	config = log_config(json_object_get(l->line->json, "files"), &why);
 	if (!config) {
 		return line_fail(l, err, "its rule files can't be read: %s", why.text);
 	}
@@ -443,8 +452,12 @@ static int read_line(struct loader *l, struct err *err)
 		if (unit < 0) {
 			return line_fail(l, err, "a change of rules without \"unit\"");
 		}
-		replay_switch_add(side_of(l), (uint64_t)unit,
-				  (uint64_t)json_i64(line->json, "generation", 0));
+		if (!replay_switch_add(side_of(l), (uint64_t)unit,
+				       (uint64_t)json_i64(line->json, "generation", 0))) {
+			return line_fail(
+				l, err,
+				"a change of rules in front of the one before it");
+		}
 		return 0;
 	case LOG_RELOAD:
 		return read_reload(l, err);

@@ -11,6 +11,9 @@
 #include "core/replay.h"
 #include "io/logread.h"
 
+/* Each keeps its rule set. */
+enum { REPLAY_RELOADS_MAX = 10000 };
+
 /* A line that SIGHUP left in the log. */
 struct replay_reload {
 	struct config *config; /* NULL: it was refused */

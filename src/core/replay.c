@@ -1,5 +1,6 @@
 #include "core/replay.h"
 
+#include "core/lane.h"
 #include "core/prf.h"
 
 #include <assert.h>
@@ -154,11 +155,12 @@ static struct replay_class *class_add(struct replay *replay, struct replay_side 
 {
 	struct replay_class *class = class_find(side, name);
 
-	if (!class) {
+	if (!class && side->num_classes < LANE_CLASSES_MAX) {
 		class = arena_take(&replay->arena, sizeof(*class));
 		class->name = arena_copy_text(&replay->arena, name);
 		class->next = side->classes;
 		side->classes = class;
+		side->num_classes++;
 	}
 	return class;
 }
@@ -169,7 +171,7 @@ struct replay_unit *replay_unit_add(struct replay *replay, struct replay_side *s
 	struct replay_class *class = class_add(replay, side, name);
 	struct replay_unit *unit;
 
-	if (k > side->num_units || (k < class->cap && class->by_k[k])) {
+	if (!class || k > side->num_units || (k < class->cap && class->by_k[k])) {
 		return NULL;
 	}
 	while (k >= class->cap) {
@@ -213,21 +215,29 @@ void replay_late_add(struct replay *replay, struct replay_unit *unit,
 		     struct replay_late late)
 {
 	struct replay_said *said = replay_said_add(replay, unit);
-	struct replay_late *more =
-		arena_take_array(&replay->arena, said->num_late + 1, sizeof(*more));
 
-	if (said->num_late) {
-		memcpy(more, said->late, said->num_late * sizeof(*more));
+	if (said->num_late == said->cap_late) {
+		struct replay_late *old = said->late;
+
+		said->cap_late = 2 * said->cap_late + 1;
+		said->late = arena_take_array(&replay->arena, said->cap_late,
+					      sizeof(*said->late));
+		if (old) {
+			memcpy(said->late, old, said->num_late * sizeof(*old));
+		}
 	}
-	more[said->num_late++] = late;
-	said->late = more;
+	said->late[said->num_late++] = late;
 }
 
-void replay_switch_add(struct replay_side *side, uint64_t unit, uint64_t generation)
+bool replay_switch_add(struct replay_side *side, uint64_t unit, uint64_t generation)
 {
+	if (side->num_switches && unit < side->switches[side->num_switches - 1].unit) {
+		return false;
+	}
 	side->switches = grow(side->switches, side->num_switches, &side->cap_switches,
 			      sizeof(*side->switches));
 	side->switches[side->num_switches++] = (struct replay_switch){unit, generation};
+	return true;
 }
 
 void replay_mask_all(struct replay *replay)
@@ -268,14 +278,18 @@ struct replay_lane *replay_open(struct replay *replay, const char *name)
 
 uint64_t replay_generation(const struct replay_side *side)
 {
-	uint64_t generation = side->lane->generation;
+	size_t from = 0, to = side->num_switches; /* the last one so far is before `to` */
 
-	for (size_t i = 0; i < side->num_switches; i++) {
-		if (side->switches[i].unit <= side->cursor) {
-			generation = side->switches[i].generation;
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (side->switches[middle].unit <= side->cursor) {
+			from = middle + 1;
+		} else {
+			to = middle;
 		}
 	}
-	return generation;
+	return to ? side->switches[to - 1].generation : side->lane->generation;
 }
 
 bool replay_expects(const struct replay_side *side)

@@ -42,7 +42,7 @@ struct replay_said {
 	bool edits_known;	  /* false: a cell whose end was not logged */
 	const char *fixup;	  /* static; NULL: nothing to mend */
 	struct replay_late *late; /* in their order */
-	size_t num_late;
+	size_t num_late, cap_late;
 };
 
 struct replay_unit {
@@ -107,6 +107,7 @@ struct replay_side {
 	struct replay_unit **units; /* in the order they came */
 	size_t num_units, cap_units;
 	struct replay_class *classes;
+	size_t num_classes;
 	struct replay_switch *switches; /* reloads, in order */
 	size_t num_switches, cap_switches;
 	size_t cursor; /* units seen this time */
@@ -150,7 +151,8 @@ void replay_free(struct replay *replay); /* NULL is fine */
 struct replay_lane *replay_lane_add(struct replay *replay, const char *name,
 				    uint64_t line); /* or the one that is there */
 /* The next unit of the side; NULL when it has one of this class and k already. Ordinals
- * are at most the number of units so far, as a run counts them: else NULL as well. */
+ * are at most the number of units so far, and classes at most LANE_CLASSES_MAX, as a run
+ * counts them: else NULL as well. */
 struct replay_unit *replay_unit_add(struct replay *replay, struct replay_side *side,
 				    const char *class, uint64_t k, uint64_t line);
 struct replay_said *replay_said_add(struct replay *replay, struct replay_unit *unit);
@@ -158,7 +160,8 @@ struct replay_said *replay_said_add(struct replay *replay, struct replay_unit *u
 void replay_number_add(struct replay *replay, struct replay_unit *unit, uint64_t number);
 void replay_late_add(struct replay *replay, struct replay_unit *unit,
 		     struct replay_late late);
-void replay_switch_add(struct replay_side *side, uint64_t unit, uint64_t generation);
+/* False: in front of the last one, which is no log's order. */
+bool replay_switch_add(struct replay_side *side, uint64_t unit, uint64_t generation);
 /* Masks every fault; replay_select() brings one back. */
 void replay_mask_all(struct replay *replay);
 

@@ -147,8 +147,13 @@ static void bind_side(struct flow_side *fs)
 void flow_side_update(struct flow_side *fs)
 {
 	struct flow *flow = fs->flow;
-	struct ruleset_use *use = engine_use_for(flow->engine, fs->script);
+	struct ruleset_use *use;
 
+	if (fs->script && fs->use &&
+	    fs->use->set->generation == replay_generation(fs->script)) {
+		return; /* with no look through all of them */
+	}
+	use = engine_use_for(flow->engine, fs->script);
 	if (fs->use == use) {
 		return;
 	}

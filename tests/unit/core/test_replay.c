@@ -5,7 +5,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "core/lane.h"
 #include "core/replay.h"
+
+#include <stdio.h>
 
 /* A lane side as "class/k/len/digest" words, in order. */
 struct unit_row {
@@ -240,14 +243,51 @@ static void identities_are_unique_and_without_holes(void **state)
 	replay_free(replay);
 }
 
+static void a_side_has_no_more_classes_than_a_run_gives_it(void **state)
+{
+	struct replay *replay = replay_new(REPLAY_FAIL);
+	struct replay_side *side = &replay_lane_add(replay, "p/x#1", 1)->sides[0];
+	char name[8];
+
+	(void)state;
+	for (unsigned i = 0; i < LANE_CLASSES_MAX; i++) {
+		snprintf(name, sizeof(name), "c%u", i);
+		assert_non_null(replay_unit_add(replay, side, name, 0, 2 + i));
+	}
+	assert_null(replay_unit_add(replay, side, "c", 0, 300));
+	assert_non_null(replay_unit_add(replay, side, name, 1, 300));
+	replay_free(replay);
+}
+
+/* Memory for so many, not for their square. */
+static void a_unit_may_be_late_often(void **state)
+{
+	enum { TIMES = 200000 };
+	struct replay *replay = replay_new(REPLAY_FAIL);
+	struct replay_side *side = &replay_lane_add(replay, "p/x#1", 1)->sides[0];
+	struct replay_unit *unit = replay_unit_add(replay, side, "a", 0, 2);
+
+	(void)state;
+	for (uint64_t i = 0; i < TIMES; i++) {
+		replay_late_add(replay, unit, (struct replay_late){.after = i});
+	}
+	assert_int_equal(unit->said->num_late, TIMES);
+	for (uint64_t i = 0; i < TIMES; i++) {
+		assert_int_equal(unit->said->late[i].after, i);
+	}
+	replay_free(replay);
+}
+
 static void generations_change_where_the_log_says(void **state)
 {
 	struct replay *replay = replay_new(REPLAY_FAIL);
 	struct replay_side *side = &replay_lane_add(replay, "p/x#1", 1)->sides[0];
 
 	(void)state;
-	replay_switch_add(side, 1, 2);
-	replay_switch_add(side, 3, 4);
+	assert_true(replay_switch_add(side, 1, 2));
+	assert_false(replay_switch_add(side, 0, 3));
+	assert_true(replay_switch_add(side, 3, 3));
+	assert_true(replay_switch_add(side, 3, 4));
 	for (uint64_t i = 0; i < 4; i++) {
 		static const uint64_t EXPECTED[] = {1, 2, 2, 4};
 
@@ -279,6 +319,8 @@ int main(void)
 		cmocka_unit_test(the_earliest_is_by_the_log_not_by_time),
 		cmocka_unit_test(a_lane_that_the_log_has_not_diverges),
 		cmocka_unit_test(identities_are_unique_and_without_holes),
+		cmocka_unit_test(a_side_has_no_more_classes_than_a_run_gives_it),
+		cmocka_unit_test(a_unit_may_be_late_often),
 		cmocka_unit_test(generations_change_where_the_log_says),
 		cmocka_unit_test(masking_leaves_only_what_is_selected),
 	};
