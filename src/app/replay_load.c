@@ -502,8 +502,13 @@ static int load_config(struct replay_log *log, struct err *err)
 	log->config =
 		log_config(json_object_get(logread_header(log->log), "files"), &why);
 	if (!log->config) {
-		return err_set(err, ERR_INPUT, "%s:1: its rule files can't be read: %s",
-			       log->path, why.text);
+		struct text safe = {0};
+
+		text_safe(&safe, why.text);
+		err_set(err, ERR_INPUT, "%s:1: its rule files can't be read: %s",
+			log->path, text_cstr(&safe));
+		text_done(&safe);
+		return ERR_INPUT;
 	}
 	config_bind_seed(log->config, log->seed);
 	return 0;

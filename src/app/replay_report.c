@@ -68,12 +68,12 @@ static void put_lane_state(const struct replay_side *side, struct text *out)
 	}
 }
 
-static void put_diverged(const struct replay_log *log, struct text *out)
+static void put_diverged(const struct replay_log *log, const struct replay_result *result,
+			 struct text *out)
 {
 	uint64_t line = 0;
 	const struct replay_side *side = replay_next_diverged(log->replay, &line);
-	unsigned shown = 0;
-	uintmax_t more = 0;
+	uint64_t shown = 1;
 
 	if (side) {
 		text_str(out, "turncoat: replay diverged at ");
@@ -88,18 +88,17 @@ static void put_diverged(const struct replay_log *log, struct text *out)
 	} else {
 		text_str(out, "turncoat: replay diverged: other lanes\n");
 	}
-	while ((side = replay_next_diverged(log->replay, &line)) != NULL) {
-		if (shown++ >= OTHERS_SHOWN) {
-			more++;
-			continue;
-		}
+	while (shown <= OTHERS_SHOWN &&
+	       (side = replay_next_diverged(log->replay, &line)) != NULL) {
+		shown++;
 		text_str(out, "  then ");
 		put_expected_id(side, out);
 		text_format(out, " (%s)\n",
 			    replay_difference_name(side->first.difference));
 	}
-	if (more) {
-		text_format(out, "  and %ju more lane sides\n", more);
+	if (result->diverged_sides > shown) {
+		text_format(out, "  and %ju more lane sides\n",
+			    (uintmax_t)(result->diverged_sides - shown));
 	}
 }
 
@@ -174,7 +173,7 @@ void replay_report(const struct replay_log *log, const struct replay_result *res
 		return;
 	}
 	if (result->verdict == REPLAY_DIVERGED) {
-		put_diverged(log, out);
+		put_diverged(log, result, out);
 		text_str(out, "  ");
 	} else {
 		text_format(out, "turncoat: replay %s: ",

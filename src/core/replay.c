@@ -413,6 +413,7 @@ static void count_side(struct replay_side *side, struct replay_result *result)
 	}
 	if (side->first.difference > REPLAY_CONTENT) {
 		result->verdict = REPLAY_DIVERGED;
+		result->diverged_sides++;
 	}
 }
 

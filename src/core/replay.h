@@ -204,12 +204,13 @@ struct replay_result {
 	uint64_t raced;		      /* missing or extra at a ragged end */
 	uint64_t unrecorded;	      /* came behind the end of a log that was cut off */
 	uint64_t faults, faults_seen; /* to be applied; their units came */
+	uint64_t diverged_sides;      /* see replay_next_diverged() */
 };
 
 /* Counts what is missing and finds the verdict. Once, when all lanes have ended. */
 struct replay_result replay_finish(struct replay *replay);
 /* The side that went another way next behind `line` in the recorded order; NULL: none.
- * From 0 on; *line is moved. */
+ * From 0 on; *line is moved. Looks at all sides: for the first few, not for each. */
 const struct replay_side *replay_next_diverged(const struct replay *replay,
 					       uint64_t *line);
 

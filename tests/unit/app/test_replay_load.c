@@ -104,10 +104,33 @@ static void logs_are_taken_or_refused(void **state)
 	}
 }
 
+/* Nothing of a file reaches a terminal as it is. */
+static void control_characters_of_rule_files_are_shown_as_digits(void **state)
+{
+	static const char HEADER[] =
+		"{\"abi\":1,\"files\":[{\"name\":\"r.ini\",\"text\":\"[proxy p]\\nlisten "
+		"= "
+		"tcp://127.0.0.1:0\\nupstream = tcp://127.0.0.1:1\\n[rule a]\\ndo = "
+		"drop\\nside = a\\tb\"}],\"seed\":1,\"type\":\"header\"}\n";
+	int fd = memfd_create("log", MFD_CLOEXEC);
+	struct replay_log *log;
+	struct err err = {0};
+	char path[64];
+
+	(void)state;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_int_equal(write(fd, HEADER, sizeof(HEADER) - 1), sizeof(HEADER) - 1);
+	assert_int_not_equal(replay_log_load(path, REPLAY_FAIL, &log, &err), 0);
+	assert_non_null(strstr(err.text, "\\x09"));
+	assert_null(strchr(err.text, '\t'));
+	close(fd);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(logs_are_taken_or_refused),
+		cmocka_unit_test(control_characters_of_rule_files_are_shown_as_digits),
 	};
 
 	return cmocka_run_group_tests_name("replay_load", tests, NULL, NULL);

@@ -196,6 +196,7 @@ static void verdicts_are_as_the_rows_say(void **state)
 
 static void the_earliest_is_by_the_log_not_by_time(void **state)
 {
+	struct replay_result result;
 	struct replay *replay = replay_new(REPLAY_FAIL);
 	struct replay_lane *late = replay_lane_add(replay, "p/late#1", 10);
 	struct replay_lane *early = replay_lane_add(replay, "p/early#1", 1);
@@ -206,7 +207,9 @@ static void the_earliest_is_by_the_log_not_by_time(void **state)
 	assert_non_null(replay_unit_add(replay, &late->sides[0], "a", 0, 11));
 	assert_non_null(replay_unit_add(replay, &early->sides[1], "a", 0, 2));
 	replay_open(replay, "p/late#1");
-	assert_int_equal(replay_finish(replay).verdict, REPLAY_DIVERGED);
+	result = replay_finish(replay);
+	assert_int_equal(result.verdict, REPLAY_DIVERGED);
+	assert_int_equal(result.diverged_sides, 2);
 	assert_ptr_equal(replay_next_diverged(replay, &line), &early->sides[1]);
 	assert_ptr_equal(replay_next_diverged(replay, &line), &late->sides[0]);
 	assert_int_equal(line, 11);
