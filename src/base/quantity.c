@@ -242,8 +242,11 @@ static bool chance_read_in(const char *text, struct chance *out, bool *out_over)
 		return false;
 	}
 	p = read_digits(p + 4, &out->den, &over_den);
+	if (!p) {
+		return false;
+	}
 	*out_over = over_num || over_den;
-	return p && !*p;
+	return !*p;
 }
 
 int parse_chance(const char *text, struct chance *out, struct err *err)

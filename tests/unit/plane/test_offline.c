@@ -446,6 +446,7 @@ static void add_connection(struct packets *packets, struct rng *bytes, struct rn
 		tcp.seq = 0xfffffc00U; /* runs over */
 		packets_tcp(packets, at_ms, side ? &back : &path, &tcp, (struct span){0});
 		tcp.flags = PACKET_SYN | PACKET_ACK;
+		tcp.ack = 0xfffffc01U; /* the SYN; the rest of it is never acknowledged */
 	}
 	tcp.flags = PACKET_ACK;
 	for (int side = 0; side < NUM_SIDE; side++) {
