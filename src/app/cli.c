@@ -30,6 +30,13 @@ const struct optval *cli_opt(const struct verb *verb, const struct cli *cli,
 	return &cli->vals[at];
 }
 
+bool cli_opt_here(const struct verb *verb, const struct cli *cli, const char *name)
+{
+	const struct optval *val = cli_opt(verb, cli, name);
+
+	return val->given && !cli->from_environment[val - cli->vals];
+}
+
 /* What people type without looking; every other option has its name only. */
 static const struct short_form {
 	char letter;
@@ -133,6 +140,7 @@ static int read_environment(const struct verb *verb, struct cli *cli, struct err
 		    optrow_parse(row, value, &cli->arena, &cli->vals[i], err) < 0) {
 			return err_context(err, "in the environment");
 		}
+		cli->from_environment[i] = value && *value;
 	}
 	return 0;
 }
@@ -166,6 +174,7 @@ static int take_option(const struct verb *verb, const char *name, const char *va
 		return unknown_option(verb, name, err);
 	}
 	row = &verb->options[index];
+	cli->from_environment[index] = false;
 	if (!value && row->type == OPT_BOOL) {
 		value = "yes";
 	} else if (!value) {

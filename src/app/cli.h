@@ -39,7 +39,8 @@ enum { CLI_OPTIONS_MAX = 24 };
 struct cli {
 	struct arena arena;
 	struct optval vals[CLI_OPTIONS_MAX]; /* as verb->options */
-	const char **args;		     /* neither options nor behind "--" */
+	bool from_environment[CLI_OPTIONS_MAX];
+	const char **args; /* neither options nor behind "--" */
 	size_t num_args;
 	char **command; /* behind "--", NULL-terminated; NULL: no "--" */
 };
@@ -57,6 +58,9 @@ void cli_done(struct cli *cli);
 /* The value of the named option; asserts that the verb has it. */
 const struct optval *cli_opt(const struct verb *verb, const struct cli *cli,
 			     const char *name);
+
+/* Was it given on the command line itself? */
+bool cli_opt_here(const struct verb *verb, const struct cli *cli, const char *name);
 
 void cli_print_help(const struct verb *verb, FILE *to);
 /* The verbs that begin with this word, "log show" with "log"; false: none does. */

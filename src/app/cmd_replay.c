@@ -278,14 +278,18 @@ static int replay_played(const struct verb *verb, struct cli *cli, bool seed_giv
 	return replay_play(&options);
 }
 
+/* The environment may be that of other replays: it does not make a log a trace. */
 static enum mode mode_of(const struct verb *verb, const struct cli *cli)
 {
-	if (text_of(verb, cli, "to") || text_of(verb, cli, "as-server")) {
+	bool trace = traceread_is_trace(cli->args[0]);
+
+	if (cli_opt_here(verb, cli, "to") || cli_opt_here(verb, cli, "as-server") ||
+	    (trace && (text_of(verb, cli, "to") || text_of(verb, cli, "as-server")))) {
 		return MODE_PLAY;
 	}
 	/* What can't be looked into, a pipe, is what the options say. */
-	return traceread_is_trace(cli->args[0]) || text_of(verb, cli, "rules") ||
-			       text_of(verb, cli, "output")
+	return trace || cli_opt_here(verb, cli, "rules") ||
+			       cli_opt_here(verb, cli, "output")
 		       ? MODE_OFFLINE
 		       : MODE_LOG;
 }
@@ -301,7 +305,7 @@ static int check_mode(const struct verb *verb, const struct cli *cli, enum mode 
 
 	for (size_t i = 0; i < sizeof(MODES_OF) / sizeof(MODES_OF[0]); i++) {
 		if (!(MODES_OF[i].modes & mode) &&
-		    cli_opt(verb, cli, MODES_OF[i].name)->given) {
+		    cli_opt_here(verb, cli, MODES_OF[i].name)) {
 			return cli_complain("replay", "--%s is not for %s: %s",
 					    MODES_OF[i].name, WORDS[mode], cli->args[0]);
 		}
@@ -332,7 +336,9 @@ static int replay_with(const struct verb *verb, struct cli *cli, int argc, char 
 	}
 	switch (mode) {
 	case MODE_LOG:
-		return replay_log(verb, cli, seed_text != NULL, seed, argc, argv);
+		/* Its log has one: another is a mistake where it was meant for this. */
+		return replay_log(verb, cli, cli_opt_here(verb, cli, "seed"), seed, argc,
+				  argv);
 	case MODE_OFFLINE:
 		return replay_offline(verb, cli, seed_text != NULL, seed);
 	case MODE_PLAY:
