@@ -455,6 +455,7 @@ void reassembly_flush(struct reassembly *r)
 {
 	if (r->started) {
 		tell_until(r, r->sent_seq);
+		keep_up(r);
 		tell_fin(r);
 	}
 }
