@@ -12,7 +12,7 @@
 
 enum exit_code {
 	EXIT_PASSED = 0,
-	EXIT_CMD_FAILED = 1, /* the command under test failed */
+	EXIT_CMD_FAILED = 1, /* the command failed, or something else was found wrong */
 	EXIT_DIFFERENT = 1,  /* logs differ, or their totals do not add up */
 	EXIT_USAGE = 2,	     /* usage, rule or set-up error */
 	EXIT_VACUOUS = 3,    /* a rule never matched or never fired */

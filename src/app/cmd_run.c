@@ -33,6 +33,33 @@ const struct optrow RUN_OPTIONS[] = {
 		.help = "write the bound addresses here once every proxy listens",
 	},
 	{
+		.name = "result",
+		.type = OPT_TEXT,
+		.min = 1,
+		.metavar = "FILE",
+		.help = "write how it went here at the end (JSON; - is standard output)",
+	},
+	{
+		.name = "timeout",
+		.type = OPT_TIME,
+		.min = 1000000,
+		.max = INT64_C(86400) * 1000000000,
+		.help = "how long the command may take; then it is ended, which is a "
+			"finding",
+	},
+	{
+		.name = "dir",
+		.type = OPT_TEXT,
+		.min = 1,
+		.metavar = "DIR",
+		.help = "keep the outputs of services, oracles and command there",
+	},
+	{
+		.name = "own-ports",
+		.type = OPT_BOOL,
+		.help = "every proxy listens on a free port instead of its own",
+	},
+	{
 		.name = "strict",
 		.type = OPT_BOOL,
 		.help = "refuse lanes whose identity would depend on timing",
@@ -63,26 +90,40 @@ static bool is_set(const struct verb *verb, const struct cli *cli, const char *n
 	return cli_opt(verb, cli, name)->num != 0;
 }
 
-static int verdict(struct run *run, const struct verb *verb, const struct cli *cli)
+/* Writes the result and frees it; returns the exit code. */
+static int end_with(struct run_result *result, const char *path, int code)
 {
-	struct run_outcome outcome = run_outcome(run);
-	struct text vacuous = {0};
 	struct err err = {0};
-	int code = EXIT_PASSED;
 
-	if (run_finish(run, &vacuous, &err) < 0) {
+	if (run_result_write(result, code, path, &err) < 0) {
 		code = cli_complain("run", "%s", err.text);
-	} else if (outcome.log_failed) {
-		code = EXIT_USAGE;
-	} else if (outcome.has_command && outcome.command_code != 0) {
-		code = outcome.command_code;
-	} else if (vacuous.len && !is_set(verb, cli, "allow-vacuous")) {
-		cli_complain("run", "vacuous (exit %d; --allow-vacuous): rules %s",
-			     EXIT_VACUOUS, text_cstr(&vacuous));
-		code = EXIT_VACUOUS;
 	}
-	text_done(&vacuous);
+	run_result_done(result);
 	return code;
+}
+
+/* The run did not even begin. */
+static int fail_setup(const struct run_options *options, const char *why)
+{
+	struct run_result result = {.seed = options->seed};
+
+	run_result_files(&result, options->paths, options->num_paths);
+	if (options->command) {
+		run_result_command(&result, options->command);
+	}
+	findings_add(&result.findings, FINDING_SETUP, "run", why, 0);
+	return end_with(&result, options->result_path, cli_complain(NULL, "%s", why));
+}
+
+static int finish(struct run *run, const struct run_options *options)
+{
+	struct run_result result = {0};
+	struct err err = {0};
+	int code = run_finish(run, &result, &err) < 0
+			   ? cli_complain("run", "%s", err.text)
+			   : run_result_exit_code(&result);
+
+	return end_with(&result, options->result_path, code);
 }
 
 static int run_with(const struct verb *verb, struct cli *cli, int argc, char **argv)
@@ -93,7 +134,12 @@ static int run_with(const struct verb *verb, struct cli *cli, int argc, char **a
 		.log_path = text_of(verb, cli, "log"),
 		.capture_path = text_of(verb, cli, "capture"),
 		.ready_path = text_of(verb, cli, "ready"),
+		.result_path = text_of(verb, cli, "result"),
+		.timeout_ns = cli_opt(verb, cli, "timeout")->num,
+		.dir = text_of(verb, cli, "dir"),
+		.own_ports = is_set(verb, cli, "own-ports"),
 		.strict = is_set(verb, cli, "strict"),
+		.allow_vacuous = is_set(verb, cli, "allow-vacuous"),
 		.quiet = is_set(verb, cli, "quiet"),
 		.command = cli->command,
 		.argv = argv,
@@ -116,10 +162,10 @@ static int run_with(const struct verb *verb, struct cli *cli, int argc, char **a
 	options.seed_given = seed != NULL;
 	if (config_load(cli->args, cli->num_args, &config, &err) < 0 ||
 	    run_start(config, &options, &run, &err) < 0) {
-		return cli_complain(NULL, "%s", err.text);
+		return fail_setup(&options, err.text);
 	}
 	run_loop(run);
-	return verdict(run, verb, cli);
+	return finish(run, &options);
 }
 
 int cmd_run(const struct verb *verb, int argc, char **argv)

@@ -61,6 +61,9 @@ void config_ruleset_free(struct ruleset *set);
 /* Do units of this proxy travel in a stream, so that losing some breaks its promise? */
 bool config_proxy_is_stream(const struct proxy *proxy);
 
+/* The proxy that another one's upstream is; config->num_proxies: none of these. */
+size_t config_proxy_behind(const struct config *config, const struct proxy *proxy);
+
 /* Seeds are 0 .. 2^63 - 1, so that a JSON integer holds them. */
 int config_parse_seed(const char *text, uint64_t *out, struct err *err);
 

@@ -255,6 +255,17 @@ static int fail_cycle(const struct proxy *proxies, const size_t *behind, size_t 
 	return rc;
 }
 
+size_t config_proxy_behind(const struct config *config, const struct proxy *proxy)
+{
+	size_t i = 0;
+
+	while (i < config->num_proxies &&
+	       !endpoint_reaches(&proxy->upstream, &config->proxies[i].listen)) {
+		i++;
+	}
+	return i;
+}
+
 static int check_cycles(const struct proxy *proxies, size_t num, struct err *err)
 {
 	size_t *behind =

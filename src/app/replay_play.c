@@ -328,35 +328,39 @@ static void put_result(const struct play *play, struct text *out)
 	}
 }
 
+static int exit_code(const struct play *play, const struct run_result *result)
+{
+	const struct player_stats *stats = &play->stats;
+
+	if (result->log_failed || findings_have(&result->findings, FINDING_SETUP)) {
+		return EXIT_USAGE;
+	}
+	if (stats->failed > 0 && stats->unreached == stats->failed &&
+	    stats->played == 0) {
+		return cli_complain("replay", "no connection at all: %s",
+				    text_cstr(&play->failure));
+	}
+	return has_diverged(stats) ? EXIT_DIVERGED : run_result_exit_code(result);
+}
+
 static int verdict(struct play *play)
 {
-	struct run_outcome outcome = run_outcome(play->run);
-	const struct player_stats *stats = &play->stats;
+	struct run_result result = {0};
 	struct text text = {0};
 	struct err err = {0};
-	int code = EXIT_PASSED;
+	int code;
 
-	if (run_finish(play->run, &text, &err) < 0) {
-		text_done(&text);
+	if (run_finish(play->run, &result, &err) < 0) {
+		run_result_done(&result);
 		return cli_complain("replay", "%s", err.text);
 	}
-	text_clear(&text); /* rules that never fired: nobody asked for faults */
-	if (!play->options->quiet || has_diverged(stats)) {
+	if (!play->options->quiet || has_diverged(&play->stats)) {
 		put_result(play, &text);
 		fputs(text_cstr(&text), stderr);
 	}
 	text_done(&text);
-	if (outcome.log_failed) {
-		code = EXIT_USAGE;
-	} else if (stats->failed > 0 && stats->unreached == stats->failed &&
-		   stats->played == 0) {
-		code = cli_complain("replay", "no connection at all: %s",
-				    text_cstr(&play->failure));
-	} else if (has_diverged(stats)) {
-		code = EXIT_DIVERGED;
-	} else if (outcome.has_command) {
-		code = outcome.command_code;
-	}
+	code = exit_code(play, &result);
+	run_result_done(&result);
 	return code;
 }
 

@@ -47,33 +47,75 @@ static int load(const struct replay_run_options *options, struct replay_log **ou
 	return EXIT_PASSED;
 }
 
+static bool has_failed(const struct replay_run_options *options,
+		       const struct replay_result *result)
+{
+	return options->policy == REPLAY_FAIL &&
+	       (options->only ? result->faults_seen < result->faults
+			      : result->verdict == REPLAY_DIVERGED);
+}
+
 /* What the replay found goes before what the command said: a command that was served
  * otherwise proves nothing. */
-static int exit_code(const struct replay_run_options *options,
-		     const struct run_outcome *outcome,
-		     const struct replay_result *result)
+static int exit_code(const struct run_result *result)
 {
-	bool failed = options->only ? result->faults_seen < result->faults
-				    : result->verdict == REPLAY_DIVERGED;
-
-	if (outcome->log_failed) {
-		return EXIT_USAGE;
-	}
-	if (failed && options->policy == REPLAY_FAIL) {
+	if (!result->log_failed && !findings_have(&result->findings, FINDING_SETUP) &&
+	    findings_have(&result->findings, FINDING_DIVERGED)) {
 		return EXIT_DIVERGED;
 	}
-	return outcome->has_command ? outcome->command_code : EXIT_PASSED;
+	return run_result_exit_code(result);
+}
+
+static void tell(const struct replay_run_options *options, struct replay_log *log,
+		 const struct replay_result *replayed, const struct run_result *result)
+{
+	struct text text = {0};
+
+	replay_report(log, replayed, &text);
+	if (options->order) {
+		replay_report_order(&result->order, &text);
+	}
+	if (result->has_command) {
+		text_format(&text, "turncoat: verdict: %s\n",
+			    finding_kind_name(findings_gravest(&result->findings)));
+	}
+	if (!options->run.quiet || findings_have(&result->findings, FINDING_DIVERGED)) {
+		fputs(text_cstr(&text), stderr);
+	}
+	text_done(&text);
+}
+
+static int finish(const struct replay_run_options *options, struct replay_log *log,
+		  struct run *run)
+{
+	struct run_result result = {0};
+	struct replay_result replayed;
+	struct err err = {0};
+	int code;
+
+	if (run_finish(run, &result, &err) < 0) {
+		run_result_done(&result);
+		return cli_complain("replay", "%s", err.text);
+	}
+	replayed = replay_finish(log->replay);
+	if (has_failed(options, &replayed)) {
+		findings_add(&result.findings, FINDING_DIVERGED, "replay",
+			     "it went another way than its log", result.duration_ns);
+	}
+	tell(options, log, &replayed, &result);
+	code = exit_code(&result);
+	if (run_result_write(&result, code, options->run.result_path, &err) < 0) {
+		code = cli_complain("replay", "%s", err.text);
+	}
+	run_result_done(&result);
+	return code;
 }
 
 static int play(const struct replay_run_options *options, struct replay_log *log)
 {
 	struct run_options run_options = options->run;
-	struct text text = {0};
-	struct run_outcome outcome;
-	struct replay_result result;
 	struct err err = {0};
 	struct run *run;
-	int code;
 
 	run_options.replay = log;
 	run_options.seed_given = true;
@@ -84,23 +126,7 @@ static int play(const struct replay_run_options *options, struct replay_log *log
 		return cli_complain(NULL, "%s", err.text);
 	}
 	run_loop(run);
-	outcome = run_outcome(run);
-	if (run_finish(run, &text, &err) < 0) {
-		text_done(&text);
-		return cli_complain("replay", "%s", err.text);
-	}
-	text_clear(&text); /* what never fired is not this run's doing */
-	result = replay_finish(log->replay);
-	code = exit_code(options, &outcome, &result);
-	replay_report(log, &result, &text);
-	if (options->order) {
-		replay_report_order(&outcome.order, &text);
-	}
-	if (!options->run.quiet || code == EXIT_DIVERGED) {
-		fputs(text_cstr(&text), stderr);
-	}
-	text_done(&text);
-	return code;
+	return finish(options, log, run);
 }
 
 int replay_run(const struct replay_run_options *options)

@@ -343,6 +343,7 @@ static void report(struct rerun *rerun)
 	report_trace(rerun, &text);
 	report_strangers(rerun, &text);
 	report_finished(&rerun->facts, rerun->engine, &text);
+	report_again(&rerun->facts, &text);
 	if (!options->quiet) {
 		fputs(text_cstr(&text), stderr);
 	}

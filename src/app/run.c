@@ -1,16 +1,8 @@
-#include "app/run.h"
-
-#include "app/child.h"
-#include "app/run_report.h"
+#include "app/cli.h"
+#include "app/run_parts.h"
 #include "io/clock.h"
-#include "io/declog.h"
 #include "io/file.h"
-#include "io/loop.h"
-#include "io/trace.h"
 #include "plane/capture.h"
-#include "plane/dgram.h"
-#include "plane/live.h"
-#include "plane/stream.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -20,37 +12,6 @@
 
 #define TICK_NS (INT64_C(10) * 1000000)
 #define CAPTURE_FLUSH_NS (INT64_C(1000) * 1000000)
-#define KILL_AFTER_NS (INT64_C(5000) * 1000000)
-
-/* A config whose rules may still be in use by lanes. */
-struct old_config {
-	struct old_config *next;
-	struct config *config;
-};
-
-struct run {
-	struct config *first;  /* has the proxies */
-	struct config *config; /* has the current rules; may be `first` */
-	struct old_config *old;
-	struct run_options options;
-	struct run_facts facts;
-	struct loop *loop;
-	struct engine *engine;
-	struct declog *log;
-	struct trace *trace;
-	struct live live;
-	const struct run_stand_in *stand_in; /* NULL: none, or freed */
-	struct stream **streams; /* by proxy; NULL where it is a datagram one */
-	struct dgram **dgrams;
-	struct netaddr *bound;
-	struct loop_signal *signals[4];
-	struct loop_timer *tick; /* while stopping */
-	struct loop_timer *capture_flush;
-	struct child child;
-	bool has_child, stopping, capture_failed;
-	int64_t stop_at_ns; /* drained or not */
-	int64_t kill_at_ns; /* a command that ignores the signal */
-};
 
 /* --- set-up --- */
 
@@ -74,40 +35,6 @@ static int draw_seed(uint64_t *out, struct err *err)
 		return err_set_errno(err, "can't draw a seed");
 	}
 	*out = seed;
-	return 0;
-}
-
-static int open_proxies(struct run *run, struct err *err)
-{
-	struct config *config = run->first;
-
-	run->streams = xcalloc(config->num_proxies, sizeof(struct stream *));
-	run->dgrams = xcalloc(config->num_proxies, sizeof(struct dgram *));
-	run->bound = xcalloc(config->num_proxies, sizeof(*run->bound));
-	if (run->stand_in) {
-		return run->stand_in->open(run->stand_in->ctx, run, &run->live,
-					   run->bound, err);
-	}
-	for (size_t i = 0; i < config->num_proxies; i++) {
-		const struct proxy *proxy = &config->proxies[i];
-		struct netaddr listen, upstream;
-		int code;
-
-		if (netaddr_resolve(&proxy->listen, &listen, err) < 0 ||
-		    netaddr_resolve(&proxy->upstream, &upstream, err) < 0) {
-			return err_context(err, "%s:%u: [proxy %s]", proxy->file,
-					   proxy->line, proxy->name);
-		}
-		code = proxy->listen.transport == TRANSPORT_UDP
-			       ? dgram_open(&run->live, proxy, &listen, &upstream,
-					    &run->dgrams[i], &run->bound[i], err)
-			       : stream_open(&run->live, proxy, &listen, &upstream,
-					     &run->streams[i], &run->bound[i], err);
-		if (code < 0) {
-			return err_context(err, "%s:%u: [proxy %s]", proxy->file,
-					   proxy->line, proxy->name);
-		}
-	}
 	return 0;
 }
 
@@ -144,27 +71,12 @@ static void print(const struct run *run, struct text *text)
 
 /* --- stopping --- */
 
-static bool pending(const struct run *run)
-{
-	for (size_t i = 0; i < run->first->num_proxies; i++) {
-		if ((run->streams[i] && stream_pending(run->streams[i])) ||
-		    (run->dgrams[i] && dgram_pending(run->dgrams[i]))) {
-			return true;
-		}
-	}
-	return run->stand_in && run->stand_in->pending(run->stand_in->ctx);
-}
-
 static void on_tick(void *ctx)
 {
 	struct run *run = ctx;
 	int64_t now_ns = loop_now_ns(run->loop);
 
-	if (run->has_child && run->child.pid) {
-		if (now_ns >= run->kill_at_ns) {
-			child_signal(&run->child, SIGKILL);
-		}
-	} else if (now_ns >= run->stop_at_ns || !pending(run)) {
+	if (now_ns >= run->stop_at_ns || !run_proxies_pending(run)) {
 		loop_stop(run->loop);
 		return;
 	}
@@ -172,54 +84,31 @@ static void on_tick(void *ctx)
 }
 
 /* No new flows; what was decided already may still leave until the drain time is over. */
-static void begin_stop(struct run *run)
+static void on_trial_over(void *ctx)
 {
+	struct run *run = ctx;
 	int64_t now_ns = loop_now_ns(run->loop);
 
 	run->stopping = true;
 	run->stop_at_ns = now_ns + run->first->drain_ns;
-	run->kill_at_ns = now_ns + KILL_AFTER_NS;
-	for (size_t i = 0; i < run->first->num_proxies; i++) {
-		if (run->streams[i]) {
-			stream_stop_accepting(run->streams[i]);
-		}
-		if (run->dgrams[i]) {
-			dgram_stop_accepting(run->dgrams[i]);
-		}
-	}
-	if (run->stand_in) {
-		run->stand_in->stop(run->stand_in->ctx);
-	}
+	run_proxies_stop(run);
 	/* Not at once: what has already arrived, ends above all, is to be seen first. */
 	loop_timer_set(run->tick, now_ns + TICK_NS);
 }
 
 void run_stop(struct run *run)
 {
-	if (!run->stopping && !(run->has_child && run->child.pid)) {
-		begin_stop(run);
-	}
+	trial_end(run->trial);
 }
 
 static void on_terminate(void *ctx)
 {
 	struct run *run = ctx;
 
-	if (run->has_child && run->child.pid) {
-		/* The command ends first; its exit status is ours. */
-		child_signal(&run->child, SIGTERM);
-		if (!run->stopping) {
-			run->stopping = true;
-			run->stop_at_ns = INT64_MAX;
-			run->kill_at_ns = loop_now_ns(run->loop) + KILL_AFTER_NS;
-			loop_timer_set(run->tick, run->kill_at_ns);
-		}
-		return;
-	}
 	if (run->stopping) {
 		loop_stop(run->loop); /* asked twice: at once */
 	} else {
-		begin_stop(run);
+		trial_terminate(run->trial);
 	}
 }
 
@@ -227,9 +116,7 @@ static void on_child(void *ctx)
 {
 	struct run *run = ctx;
 
-	if (run->has_child && child_reap(&run->child)) {
-		begin_stop(run);
-	}
+	trial_step(run->trial);
 }
 
 static void on_log_failed(void *ctx)
@@ -248,123 +135,6 @@ static void on_log_failed(void *ctx)
 			"unjudged and unlogged (on-log-error = pass)\n",
 			run->live.log_error.text);
 	}
-}
-
-/* --- reloading --- */
-
-static void free_unused_configs(struct run *run)
-{
-	struct old_config **at = &run->old;
-
-	while (*at) {
-		struct old_config *old = *at;
-
-		/* One reference is the config's own. */
-		if (old->config->rules->refs > 1 || old->config == run->first) {
-			at = &old->next;
-			continue;
-		}
-		*at = old->next;
-		config_free(old->config);
-		free(old);
-	}
-}
-
-static bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
-{
-	return a->transport == b->transport && a->port == b->port &&
-	       strcmp(a->host, b->host) == 0;
-}
-
-static bool same_framer(const struct framer *a, const struct framer *b)
-{
-	if (a->row != b->row) {
-		return false;
-	}
-	for (size_t i = 0; a->row->options[i].name; i++) {
-		if (a->vals[i].present != b->vals[i].present ||
-		    (a->vals[i].present &&
-		     strcmp(a->vals[i].text, b->vals[i].text) != 0)) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool same_proxies(const struct config *a, const struct config *b)
-{
-	if (a->num_proxies != b->num_proxies) {
-		return false;
-	}
-	for (size_t i = 0; i < a->num_proxies; i++) {
-		const struct proxy *p = &a->proxies[i], *q = &b->proxies[i];
-
-		if (strcmp(p->name, q->name) != 0 ||
-		    !same_endpoint(&p->listen, &q->listen) ||
-		    !same_endpoint(&p->upstream, &q->upstream) ||
-		    !same_framer(&p->framer, &q->framer)) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static void use_config(struct run *run, struct config *config)
-{
-	struct old_config *old = xcalloc(1, sizeof(*old));
-	size_t passing;
-
-	config->rules->generation = run->config->rules->generation + 1;
-	config_bind_seed(config, run->facts.seed);
-	passing = engine_set_rules(run->engine, config->rules);
-	old->config = run->config;
-	old->next = run->old;
-	run->old = old;
-	run->config = config;
-	run->facts.config = config;
-	fprintf(stderr, "turncoat: reloaded, generation %llu: %zu rule%s\n",
-		(unsigned long long)config->rules->generation, config->rules->num_rules,
-		config->rules->num_rules == 1 ? "" : "s");
-	if (passing) {
-		fprintf(stderr,
-			"turncoat: %zu sides of open lanes had no rule and pass until "
-			"they "
-			"reconnect (passthrough = never judges from the start)\n",
-			passing);
-	}
-	if (!same_proxies(run->first, config)) {
-		fprintf(stderr,
-			"turncoat: proxies can't change while running: only the rules "
-			"were taken\n");
-	}
-}
-
-static void on_reload(void *ctx)
-{
-	struct run *run = ctx;
-	struct text line = {0};
-	struct config *config;
-	struct err err = {0};
-	int64_t now_ns = loop_now_ns(run->loop);
-
-	if (run->options.replay) {
-		fputs("turncoat: a replay takes its rules from its log: nothing was "
-		      "reloaded\n",
-		      stderr);
-		return;
-	}
-	if (config_load(run->options.paths, run->options.num_paths, &config, &err) < 0) {
-		fprintf(stderr, "turncoat: reload refused, the old rules stay: %s\n",
-			err.text);
-		report_refused_line(err.text, now_ns, &line);
-	} else {
-		use_config(run, config);
-		report_reload_line(config, now_ns, &line);
-		free_unused_configs(run);
-	}
-	declog_write(run->log, span_of(line.data, line.len), false);
-	live_settle(&run->live);
-	text_done(&line);
 }
 
 static void on_capture_flush(void *ctx)
@@ -393,7 +163,7 @@ static void watch_signals(struct run *run)
 	signal(SIGHUP, SIG_IGN);
 	run->signals[0] = loop_signal_new(run->loop, SIGINT, on_terminate, run);
 	run->signals[1] = loop_signal_new(run->loop, SIGTERM, on_terminate, run);
-	run->signals[2] = loop_signal_new(run->loop, SIGHUP, on_reload, run);
+	run->signals[2] = loop_signal_new(run->loop, SIGHUP, run_reload, run);
 	run->signals[3] = loop_signal_new(run->loop, SIGCHLD, on_child, run);
 }
 
@@ -413,12 +183,10 @@ static void put_reloads(struct run *run, struct text *text)
 	}
 }
 
-/* Everything listens: say so to whoever waits. */
-static int announce(struct run *run, struct err *err)
+/* Every proxy listens: the log begins. */
+static int begin_log(struct run *run, struct err *err)
 {
 	struct text text = {0};
-	char *line, *rest;
-	int code = 0;
 
 	report_header_line(&run->facts, &text);
 	declog_write(run->log, span_of(text.data, text.len), true);
@@ -436,45 +204,70 @@ static int announce(struct run *run, struct err *err)
 		run->stand_in->started(run->stand_in->ctx, &text);
 	}
 	print(run, &text);
-	report_ready_lines(&run->facts, &text);
+	text_done(&text);
+	return 0;
+}
+
+static void set_environment(const struct text *lines)
+{
+	char *copy = xstrdup(text_cstr(lines)), *rest;
+
+	for (char *line = strtok_r(copy, "\n", &rest); line;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		char *equals = strchr(line, '=');
+
+		*equals = '\0';
+		setenv(line, equals + 1, 1);
+	}
+	free(copy);
+}
+
+/* Everything is there: say so to whoever waits. */
+static int on_trial_ready(void *ctx, struct err *err)
+{
+	struct run *run = ctx;
+	struct text text = {0};
+	int code = 0;
+
 	if (run->options.ready_path) {
+		report_ready_lines(&run->facts, &text);
 		code = file_write(run->options.ready_path, span_of(text.data, text.len),
 				  err);
-	}
-	if (code == 0 && run->options.command) {
-		for (line = strtok_r(text.data, "\n", &rest); line;
-		     line = strtok_r(NULL, "\n", &rest)) {
-			char *equals = strchr(line, '=');
-
-			*equals = '\0';
-			setenv(line, equals + 1, 1);
-		}
-		run->has_child = true;
-		code = child_start(&run->child, run->options.command, err);
 	}
 	text_done(&text);
 	return code;
 }
 
-static void free_planes(struct run *run)
+static void begin_trial(struct run *run)
 {
-	for (size_t i = 0; run->streams && i < run->first->num_proxies; i++) {
-		stream_free(run->streams[i], "shutdown");
-		dgram_free(run->dgrams[i], "shutdown");
-		run->streams[i] = NULL;
-		run->dgrams[i] = NULL;
-	}
-	if (run->stand_in && run->streams) {
-		run->stand_in->free(run->stand_in->ctx, "shutdown");
-		run->stand_in = NULL;
-	}
+	struct text text = {0};
+
+	report_ready_lines(&run->facts, &text);
+	set_environment(&text);
+	text_done(&text);
+	trial_start(run->trial);
+}
+
+static struct trial *make_trial(struct run *run)
+{
+	struct trial_options options = {
+		.command = run->options.command,
+		.timeout_ns = run->options.timeout_ns,
+		.quiet = run->options.quiet,
+		.on_ready = on_trial_ready,
+		.on_over = on_trial_over,
+		.ctx = run,
+	};
+
+	return trial_new(run->loop, &run->findings, &options);
 }
 
 static void run_free(struct run *run)
 {
 	struct err err;
 
-	free_planes(run);
+	run_proxies_free(run);
+	trial_free(run->trial);
 	if (run->loop) {
 		live_done(&run->live);
 		for (size_t i = 0; i < sizeof(run->signals) / sizeof(run->signals[0]);
@@ -507,6 +300,7 @@ static void run_free(struct run *run)
 	free(run->streams);
 	free(run->dgrams);
 	free(run->bound);
+	findings_done(&run->findings);
 	free(run);
 }
 
@@ -548,6 +342,7 @@ static int run_open(struct run *run, struct err *err)
 	run->live.on_fatal = on_log_failed;
 	run->live.fatal_ctx = run;
 	run->tick = loop_timer_new(run->loop, on_tick, run);
+	run->trial = make_trial(run);
 	run->facts.start_realtime_ns = clock_realtime_ns();
 	if (open_capture(run, err) < 0) {
 		return err_context(err, "capture");
@@ -556,12 +351,16 @@ static int run_open(struct run *run, struct err *err)
 		run->capture_flush = loop_timer_new(run->loop, on_capture_flush, run);
 		loop_timer_set(run->capture_flush, CAPTURE_FLUSH_NS);
 	}
-	if (open_proxies(run, err) < 0) {
+	if (run_proxies_open(run, err) < 0) {
 		return ERR_SYSTEM;
 	}
 	run->facts.bound = run->bound;
 	watch_signals(run);
-	return announce(run, err);
+	if (begin_log(run, err) < 0) {
+		return ERR_SYSTEM;
+	}
+	begin_trial(run);
+	return 0;
 }
 
 int run_start(struct config *config, const struct run_options *options, struct run **out,
@@ -603,16 +402,6 @@ void run_loop(struct run *run)
 	loop_run(run->loop);
 }
 
-struct run_outcome run_outcome(const struct run *run)
-{
-	return (struct run_outcome){
-		.log_failed = run->live.log_failed && run->live.stop_on_log_error,
-		.has_command = run->has_child,
-		.command_code = run->has_child ? child_exit_code(&run->child) : 0,
-		.order = engine_order_stats(run->engine),
-	};
-}
-
 /* Whose rules are in force at the end; of a replay, those of its log's end. */
 static const struct config *last_config(const struct run *run)
 {
@@ -627,15 +416,100 @@ static const struct config *last_config(const struct run *run)
 	return last;
 }
 
-int run_finish(struct run *run, struct text *out_vacuous, struct err *err)
+static void take_rules(const struct run *run, struct run_result *out)
+{
+	const struct ruleset *rules = last_config(run)->rules;
+
+	out->num_rules = rules->num_rules;
+	out->rules = arena_take_array(&out->arena, rules->num_rules, sizeof(*out->rules));
+	for (size_t i = 0; i < rules->num_rules; i++) {
+		const struct rule *rule = &rules->rules[i];
+
+		out->rules[i] = (struct rule_result){
+			.name = arena_copy_text(&out->arena, rule->name),
+			.file = arena_copy_text(&out->arena, rule->file),
+			.line = rule->line,
+			.chance = rule->chance,
+			.stats = engine_rule_stats(run->engine, rule->name),
+		};
+	}
+}
+
+/* What is asked for when the run is gone. */
+static void take_result(struct run *run, struct run_result *out)
+{
+	const struct config *config = run->first;
+	struct text vacuous = {0};
+
+	out->files =
+		arena_take_array(&out->arena, config->num_files, sizeof(*out->files));
+	out->num_files = config->num_files;
+	for (size_t i = 0; i < config->num_files; i++) {
+		out->files[i] = arena_copy_text(&out->arena, config->files[i].path);
+	}
+	if (run->options.command) {
+		run_result_command(out, run->options.command);
+	}
+	if (run->facts.log_path) {
+		out->log_path = arena_copy_text(&out->arena, run->facts.log_path);
+	}
+	take_rules(run, out);
+	report_vacuous(run->config, run->engine, &vacuous);
+	out->vacuous = arena_copy_text(&out->arena, text_cstr(&vacuous));
+	text_done(&vacuous);
+	out->counts = engine_counts(run->engine);
+	out->totals = engine_totals(run->engine);
+	out->order = engine_order_stats(run->engine);
+	out->seed = run->facts.seed;
+	out->duration_ns = loop_now_ns(run->loop);
+	out->log_failed = run->live.log_failed && run->live.stop_on_log_error;
+	out->has_command = trial_has_command(run->trial);
+	out->command_code = trial_command_code(run->trial);
+	out->findings = run->findings;
+	run->findings = (struct findings){0};
+}
+
+static int finish_capture(struct run *run, struct err *err)
+{
+	int code = 0;
+
+	if (run->trace) {
+		capture_free(run->live.capture);
+		run->live.capture = NULL;
+		code = trace_close(run->trace, err);
+		run->trace = NULL;
+	}
+	return code;
+}
+
+/* A rule that never fired is told only where nothing is worse; in a replay, or where one
+ * side is played, it is not this run's doing. */
+static void tell_verdict(struct run *run, struct run_result *result)
+{
+	bool judged = !run->options.replay && !run->options.stand_in &&
+		      !run->options.allow_vacuous;
+	enum finding_kind verdict = findings_gravest(&result->findings);
+
+	if (verdict == NUM_FINDING && judged && *result->vacuous && !result->log_failed) {
+		fprintf(stderr,
+			"turncoat: vacuous (exit %d; --allow-vacuous): rules %s\n",
+			EXIT_VACUOUS, result->vacuous);
+		findings_add(&result->findings, FINDING_VACUOUS, "rules", result->vacuous,
+			     result->duration_ns);
+		verdict = FINDING_VACUOUS;
+	}
+	if (result->has_command && !run->options.quiet && !run->options.replay) {
+		fprintf(stderr, "turncoat: verdict: %s\n", finding_kind_name(verdict));
+	}
+}
+
+int run_finish(struct run *run, struct run_result *out, struct err *err)
 {
 	struct text text = {0};
 	int code = 0;
 
-	if (run->child.pid) {
-		child_signal(&run->child, SIGKILL);
-	}
-	free_planes(run);
+	trial_finish(run->trial);
+	run_proxies_free(run);
 	report_summary_line(last_config(run), run->engine, loop_now_ns(run->loop), &text);
 	if (!run->live.log_failed) {
 		declog_write(run->log, span_of(text.data, text.len), false);
@@ -643,20 +517,13 @@ int run_finish(struct run *run, struct text *out_vacuous, struct err *err)
 		run->log = NULL;
 	}
 	text_clear(&text);
-	if (run->trace) {
-		struct err trace_err = {0};
-
-		capture_free(run->live.capture);
-		run->live.capture = NULL;
-		if (trace_close(run->trace, &trace_err) < 0 && code == 0) {
-			*err = trace_err;
-			code = ERR_SYSTEM;
-		}
-		run->trace = NULL;
-	}
+	code = code < 0 ? code : finish_capture(run, err);
+	take_result(run, out);
 	report_finished(&run->facts, run->engine, &text);
 	print(run, &text);
-	report_vacuous(run->config, run->engine, out_vacuous);
+	tell_verdict(run, out);
+	report_again(&run->facts, &text);
+	print(run, &text);
 	text_done(&text);
 	run_free(run);
 	return code;

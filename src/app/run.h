@@ -10,8 +10,7 @@
 
 #include "app/config.h"
 #include "app/replay_load.h"
-#include "core/stats.h"
-#include "plane/engine.h"
+#include "app/run_result.h"
 
 #include <stdbool.h>
 
@@ -46,7 +45,12 @@ struct run_options {
 	struct replay_log *replay;
 	bool order;
 	int64_t order_wait_ns;
-	char **command;	   /* NULL: none; ends with NULL */
+	char **command;		 /* NULL: none; ends with NULL */
+	int64_t timeout_ns;	 /* of the command; 0: none */
+	const char *result_path; /* NULL: none */
+	const char *dir; /* for outputs; NULL: a temporary one, if any is needed */
+	bool own_ports;	 /* every proxy listens on a free port instead of its own */
+	bool allow_vacuous;
 	char *const *argv; /* for the log's header; ends with NULL */
 	int argc;
 	const struct run_stand_in *stand_in; /* NULL: the proxies listen */
@@ -61,17 +65,8 @@ void run_loop(struct run *run);
 /* From within the loop: all is done. The command, if any, still ends by itself. */
 void run_stop(struct run *run);
 
-/* How it went; valid until run_finish(). */
-struct run_outcome {
-	bool log_failed;
-	bool has_command;
-	int command_code; /* its exit status, 128 + signal */
-	struct order_stats order;
-};
-struct run_outcome run_outcome(const struct run *run);
-
-/* Stops in order and prints the summary unless quiet. *out_vacuous names (in the arena of
- * the caller) the rules that never matched or fired; "" when there are none. */
-int run_finish(struct run *run, struct text *out_vacuous, struct err *err);
+/* Stops in order and prints the summary unless quiet. *out, zeroed by the caller, is how
+ * it went; the caller's also when the end of the log could not be written (an error). */
+int run_finish(struct run *run, struct run_result *out, struct err *err);
 
 #endif

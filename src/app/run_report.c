@@ -295,32 +295,6 @@ static void put_rule_row(const struct rule *rule, const struct engine *engine,
 	text_done(&chance);
 }
 
-static void put_again(const struct run_facts *facts, struct text *out)
-{
-	const char *before = " ";
-
-	if (facts->options && facts->options->replay) {
-		return; /* says itself how it went */
-	}
-	if (facts->options && facts->options->again) {
-		text_format(out, "turncoat: the same faults again: %s --seed %llu\n",
-			    facts->options->again, (unsigned long long)facts->seed);
-		return;
-	}
-	text_str(out, "turncoat: the same faults again: turncoat ");
-	if (facts->trace_path) {
-		text_format(out, "replay %s", facts->trace_path);
-		before = " --rules ";
-	} else {
-		text_str(out, "run");
-	}
-	for (size_t i = 0; i < facts->config->num_files && !facts->own_rules; i++) {
-		text_format(out, "%s%s", before, facts->config->files[i].path);
-		before = facts->trace_path ? "," : " ";
-	}
-	text_format(out, " --seed %llu\n", (unsigned long long)facts->seed);
-}
-
 void report_finished(const struct run_facts *facts, const struct engine *engine,
 		     struct text *out)
 {
@@ -363,7 +337,68 @@ void report_finished(const struct run_facts *facts, const struct engine *engine,
 			    "by their log, not by their seed alone\n",
 			    (unsigned long long)counts.late_units);
 	}
-	put_again(facts, out);
+}
+
+/* As a shell reads it. */
+static void put_word(const char *word, struct text *out)
+{
+	static const char PLAIN[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-./:=@%+,";
+
+	if (*word && !word[strspn(word, PLAIN)]) {
+		text_str(out, word);
+		return;
+	}
+	text_byte(out, '\'');
+	for (; *word; word++) {
+		if (*word == '\'') {
+			text_str(out, "'\\''");
+		} else {
+			text_byte(out, *word);
+		}
+	}
+	text_byte(out, '\'');
+}
+
+static void put_command(const struct run_facts *facts, struct text *out)
+{
+	if (facts->options && facts->options->command) {
+		text_str(out, " --");
+		for (char **word = facts->options->command; *word; word++) {
+			text_byte(out, ' ');
+			put_word(*word, out);
+		}
+	}
+}
+
+void report_again(const struct run_facts *facts, struct text *out)
+{
+	const char *before = " ";
+
+	if (facts->options && facts->options->replay) {
+		return; /* says itself how it went */
+	}
+	if (facts->options && facts->options->again) {
+		text_format(out, "turncoat: the same faults again: %s --seed %llu",
+			    facts->options->again, (unsigned long long)facts->seed);
+		put_command(facts, out);
+		text_byte(out, '\n');
+		return;
+	}
+	text_str(out, "turncoat: the same faults again: turncoat ");
+	if (facts->trace_path) {
+		text_format(out, "replay %s", facts->trace_path);
+		before = " --rules ";
+	} else {
+		text_str(out, "run");
+	}
+	for (size_t i = 0; i < facts->config->num_files && !facts->own_rules; i++) {
+		text_format(out, "%s%s", before, facts->config->files[i].path);
+		before = facts->trace_path ? "," : " ";
+	}
+	text_format(out, " --seed %llu", (unsigned long long)facts->seed);
+	put_command(facts, out);
+	text_byte(out, '\n');
 }
 
 static void put_names(const struct config *config, const struct engine *engine,

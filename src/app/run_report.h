@@ -34,6 +34,8 @@ void report_ready_lines(const struct run_facts *facts, struct text *out);
 void report_started(const struct run_facts *facts, struct text *out);
 void report_finished(const struct run_facts *facts, const struct engine *engine,
 		     struct text *out);
+/* The line that says how to repeat it; nothing for the replay of a log. */
+void report_again(const struct run_facts *facts, struct text *out);
 /* "never matched: a, b; never fired: c" or nothing. */
 void report_vacuous(const struct config *config, const struct engine *engine,
 		    struct text *out);
