@@ -25,7 +25,7 @@ static void tell_proxy(const struct proxy *proxy, struct text *out)
 	char listen[ENDPOINT_TEXT_MAX], upstream[ENDPOINT_TEXT_MAX];
 
 	endpoint_format(&proxy->listen, listen);
-	endpoint_format(&proxy->upstream, upstream);
+	config_proxy_upstream(proxy, upstream);
 	text_format(out, "proxy %s (%s:%u): %s -> %s, frame ", proxy->name, proxy->file,
 		    proxy->line, listen, upstream);
 	tell_framer(&proxy->framer, out);
@@ -45,6 +45,54 @@ static void tell_rule(const struct rule *rule, struct text *out)
 	text_byte(out, '\n');
 }
 
+static void tell_service(const struct service_spec *service, struct text *out)
+{
+	text_format(out, "service %s (%s:%u): %s, %u port%s, ready by %s", service->name,
+		    service->file, service->line, service->command, service->num_ports,
+		    service->num_ports == 1 ? "" : "s", service->ready_text);
+	if (service->ready != READY_NONE) {
+		text_str(out, " within ");
+		text_duration(out, service->ready_wait_ns);
+	}
+	text_format(out, ", stopped by SIG%s%s\n", signal_name(service->stop_signal),
+		    service->may_exit ? ", may exit" : "");
+}
+
+static void tell_on(const struct oracle_spec *oracle, struct text *out)
+{
+	text_str(out, " on ");
+	if (!oracle->on) {
+		text_byte(out, '*');
+	}
+	for (const char *const *name = oracle->on; name && *name; name++) {
+		text_format(out, "%s%s", name == oracle->on ? "" : ", ", *name);
+	}
+}
+
+static void tell_oracle(const struct oracle_spec *oracle, struct text *out)
+{
+	static const char *const WHENS[] = {"after", "during", "during and after"};
+
+	text_format(out, "%s %s (%s:%u): ", oracle->goal ? "goal" : "invariant",
+		    oracle->name, oracle->file, oracle->line);
+	if (oracle->pattern) {
+		text_format(out, "%s line has %s", oracle->goal ? "a" : "no",
+			    oracle->pattern_text);
+		tell_on(oracle, out);
+	} else {
+		text_format(out, "%s succeeds", oracle->command);
+	}
+	if (oracle->goal) {
+		text_str(out, " within ");
+		text_duration(out, oracle->within_ns);
+		text_format(out, " of the command's %s\n",
+			    oracle->pattern ? "start" : "end");
+	} else {
+		text_format(out, ", looked at %s the command\n",
+			    WHENS[oracle->during ? 1 + oracle->after : 0]);
+	}
+}
+
 static void tell_number(struct text *out, size_t num, const char *one, const char *many)
 {
 	text_format(out, "%zu %s", num, num == 1 ? one : many);
@@ -62,8 +110,17 @@ static void tell_sum(const struct config *config, struct text *out)
 	tell_number(out, config->num_proxies, "proxy", "proxies");
 	text_str(out, ", ");
 	tell_number(out, set->num_rules, "rule", "rules");
-	text_format(out, " (%zu seed-exact, %zu log-exact)\n", seed_exact,
+	text_format(out, " (%zu seed-exact, %zu log-exact)", seed_exact,
 		    set->num_rules - seed_exact);
+	if (config->num_services) {
+		text_str(out, ", ");
+		tell_number(out, config->num_services, "service", "services");
+	}
+	if (config->num_oracles) {
+		text_str(out, ", ");
+		tell_number(out, config->num_oracles, "oracle", "oracles");
+	}
+	text_byte(out, '\n');
 }
 
 /* Warnings */
@@ -313,11 +370,17 @@ static void tell_config(const struct config *config, struct text *out)
 {
 	const struct ruleset *set = config->rules;
 
+	for (size_t i = 0; i < config->num_services; i++) {
+		tell_service(&config->services[i], out);
+	}
 	for (size_t i = 0; i < config->num_proxies; i++) {
 		tell_proxy(&config->proxies[i], out);
 	}
 	for (size_t i = 0; i < set->num_rules; i++) {
 		tell_rule(&set->rules[i], out);
+	}
+	for (size_t i = 0; i < config->num_oracles; i++) {
+		tell_oracle(&config->oracles[i], out);
 	}
 	warn_labels(config, out);
 	for (size_t i = 0; i < set->num_rules; i++) {

@@ -12,9 +12,9 @@ struct key_table {
 };
 
 static const struct key_table KEY_TABLES[] = {
-	{"[turncoat]", TURNCOAT_KEYS},
-	{"[proxy NAME]", PROXY_KEYS},
-	{"[rule NAME]", RULE_KEYS},
+	{"[turncoat]", TURNCOAT_KEYS},	      {"[service NAME]", SERVICE_KEYS},
+	{"[proxy NAME]", PROXY_KEYS},	      {"[rule NAME]", RULE_KEYS},
+	{"[invariant NAME]", INVARIANT_KEYS}, {"[goal NAME]", GOAL_KEYS},
 };
 
 static void put_rows(const struct optrow *rows)

@@ -1,6 +1,6 @@
-/* From files to a config: sections are gathered and told apart, proxies are built first,
- * then rules, which name them. An error ends the section that it is in; config_check()
- * goes on with the next one, config_load() keeps the first error.
+/* From files to a config: sections are gathered and told apart, services and proxies are
+ * built first, then rules and oracles, which name them. An error ends the section that it
+ * is in; config_check() goes on with the next one, config_load() keeps the first error.
  */
 #include "app/config_build.h"
 #include "base/nearest.h"
@@ -16,8 +16,11 @@
 
 enum section_kind {
 	SECTION_TURNCOAT,
+	SECTION_SERVICE,
 	SECTION_PROXY,
 	SECTION_RULE,
+	SECTION_INVARIANT,
+	SECTION_GOAL,
 	NUM_SECTION,
 };
 
@@ -27,16 +30,20 @@ static const struct {
 	bool named;
 } KINDS[] = {
 	[SECTION_TURNCOAT] = {"turncoat", TURNCOAT_KEYS, false},
+	[SECTION_SERVICE] = {"service", SERVICE_KEYS, true},
 	[SECTION_PROXY] = {"proxy", PROXY_KEYS, true},
 	[SECTION_RULE] = {"rule", RULE_KEYS, true},
+	[SECTION_INVARIANT] = {"invariant", INVARIANT_KEYS, true},
+	[SECTION_GOAL] = {"goal", GOAL_KEYS, true},
 };
 _Static_assert(sizeof(KINDS) / sizeof(KINDS[0]) == NUM_SECTION, "a row a kind");
 
 /* Errors gathered on the way. */
 struct builder {
 	struct config *config;
-	const char **proxy_names; /* NULL-terminated, valid while building */
-	struct text *problems;	  /* NULL: the first error is enough */
+	/* NULL-terminated, valid while building */
+	const char **proxy_names, **service_names;
+	struct text *problems; /* NULL: the first error is enough */
 	unsigned num_problems;
 	int rc;		  /* the first error's code */
 	struct err first; /* the first error */
@@ -199,8 +206,8 @@ static int fail_unknown_kind(const struct ini_section *section, struct err *err)
 				   strcmp(near, "turncoat") == 0 ? "" : " NAME");
 	}
 	return config_fail(err, section->file, section->line,
-			   "unknown section [%s]: there are [turncoat], [proxy NAME] and "
-			   "[rule NAME]",
+			   "unknown section [%s]: there are [turncoat], [service NAME], "
+			   "[proxy NAME], [rule NAME], [invariant NAME] and [goal NAME]",
 			   section->kind);
 }
 
@@ -401,13 +408,36 @@ static int build_rule(struct builder *b, const struct ini_section *section,
 	return rc;
 }
 
+static int build_service(struct builder *b, const struct ini_section *section,
+			 struct err *err)
+{
+	struct config *config = b->config;
+	int rc = config_service_build(section, &config->arena,
+				      &config->services[config->num_services], err);
+
+	config->num_services += rc == 0;
+	return rc;
+}
+
+static int build_oracle(struct builder *b, const struct ini_section *section,
+			struct err *err)
+{
+	struct config *config = b->config;
+	bool goal = strcmp(section->kind, KINDS[SECTION_GOAL].kind) == 0;
+	int rc = config_oracle_build(section, goal, b->service_names, &config->arena,
+				     &config->oracles[config->num_oracles], err);
+
+	config->num_oracles += rc == 0;
+	return rc;
+}
+
 static bool build_kind(struct builder *b, const struct sections *sections, int kind)
 {
 	static int (*const BUILD[])(struct builder *, const struct ini_section *,
 				    struct err *) = {
-		[SECTION_TURNCOAT] = build_turncoat,
-		[SECTION_PROXY] = build_proxy,
-		[SECTION_RULE] = build_rule,
+		[SECTION_TURNCOAT] = build_turncoat, [SECTION_SERVICE] = build_service,
+		[SECTION_PROXY] = build_proxy,	     [SECTION_RULE] = build_rule,
+		[SECTION_INVARIANT] = build_oracle,  [SECTION_GOAL] = build_oracle,
 	};
 
 	for (size_t i = 0; i < sections->num; i++) {
@@ -422,26 +452,43 @@ static bool build_kind(struct builder *b, const struct sections *sections, int k
 	return true;
 }
 
-/* Tables of the right size, and the names that rules may use, also of proxies with
- * errors. */
+/* The names of all sections of a kind, also of those with errors. */
+static const char **section_names(struct builder *b, const struct sections *sections,
+				  int kind)
+{
+	const char **names = arena_take_array(&b->config->arena,
+					      sections->num_kind[kind] + 1,
+					      sizeof(char *));
+	size_t num = 0;
+
+	for (size_t i = 0; i < sections->num; i++) {
+		if (section_kind(sections->refs[i].section) == kind) {
+			names[num++] = sections->refs[i].section->name;
+		}
+	}
+	return names;
+}
+
+/* Tables of the right size, and the names that others may use. */
 static void make_room(struct builder *b, const struct sections *sections)
 {
 	struct config *config = b->config;
 	size_t num_proxies = sections->num_kind[SECTION_PROXY];
 	size_t num_rules = sections->num_kind[SECTION_RULE];
-	size_t num = 0;
 
+	config->services = arena_take_array(&config->arena,
+					    sections->num_kind[SECTION_SERVICE],
+					    sizeof(*config->services));
+	config->oracles = arena_take_array(&config->arena,
+					   sections->num_kind[SECTION_INVARIANT] +
+						   sections->num_kind[SECTION_GOAL],
+					   sizeof(*config->oracles));
 	config->proxies =
 		arena_take_array(&config->arena, num_proxies, sizeof(*config->proxies));
 	config->rules->rules = arena_take_array(&config->rules->arena, num_rules,
 						sizeof(*config->rules->rules));
-	b->proxy_names =
-		arena_take_array(&config->arena, num_proxies + 1, sizeof(char *));
-	for (size_t i = 0; i < sections->num; i++) {
-		if (section_kind(sections->refs[i].section) == SECTION_PROXY) {
-			b->proxy_names[num++] = sections->refs[i].section->name;
-		}
-	}
+	b->proxy_names = section_names(b, sections, SECTION_PROXY);
+	b->service_names = section_names(b, sections, SECTION_SERVICE);
 }
 
 static void build_all(struct builder *b, const struct sections *sections,
@@ -452,7 +499,10 @@ static void build_all(struct builder *b, const struct sections *sections,
 
 	if (!note_unknown(b, sections) || !note_repeated(b, sections) ||
 	    !note_too_many(b, sections, SECTION_PROXY, CONFIG_PROXIES_MAX) ||
-	    !note_too_many(b, sections, SECTION_RULE, CONFIG_RULES_MAX)) {
+	    !note_too_many(b, sections, SECTION_RULE, CONFIG_RULES_MAX) ||
+	    !note_too_many(b, sections, SECTION_SERVICE, CONFIG_SERVICES_MAX) ||
+	    !note_too_many(b, sections, SECTION_INVARIANT, CONFIG_ORACLES_MAX) ||
+	    !note_too_many(b, sections, SECTION_GOAL, CONFIG_ORACLES_MAX)) {
 		return;
 	}
 	make_room(b, sections);
@@ -463,16 +513,20 @@ static void build_all(struct builder *b, const struct sections *sections,
 		}
 	}
 	if (!build_kind(b, sections, SECTION_TURNCOAT) ||
+	    !build_kind(b, sections, SECTION_SERVICE) ||
 	    !build_kind(b, sections, SECTION_PROXY)) {
 		return;
 	}
-	/* With a proxy missing or there twice, this would complain in vain. */
+	/* With a section missing or there twice, this would complain in vain. */
 	if (b->num_problems == 0 &&
-	    config_proxies_link(config->proxies, config->num_proxies, &err) &&
+	    (config_proxies_link(config, &err) || config_services_link(config, &err)) &&
 	    !builder_note(b, &err)) {
 		return;
 	}
-	build_kind(b, sections, SECTION_RULE);
+	if (build_kind(b, sections, SECTION_RULE) &&
+	    build_kind(b, sections, SECTION_INVARIANT)) {
+		build_kind(b, sections, SECTION_GOAL);
+	}
 }
 
 static struct config *config_new(void)
@@ -587,6 +641,12 @@ void config_free(struct config *config)
 	}
 	for (size_t i = 0; i < config->num_proxies; i++) {
 		config_proxy_done(&config->proxies[i]);
+	}
+	for (size_t i = 0; i < config->num_services; i++) {
+		config_service_done(&config->services[i]);
+	}
+	for (size_t i = 0; i < config->num_oracles; i++) {
+		config_oracle_done(&config->oracles[i]);
 	}
 	assert(config->rules->refs > 0);
 	if (--config->rules->refs == 0) {

@@ -1,5 +1,5 @@
-/* A run's configuration, built from rule files: proxies, rules, and the [turncoat]
- * section.
+/* A run's configuration, built from rule files: proxies, rules, services, oracles, and
+ * the [turncoat] section.
  *
  * config_load() reads, checks and links everything or says what is wrong, where, and what
  * name was probably meant. The config owns its arena, regexes and filters; the rule set
@@ -9,6 +9,8 @@
 #ifndef APP_CONFIG_H
 #define APP_CONFIG_H
 
+#include "app/oracle.h"
+#include "app/service.h"
 #include "base/optrow.h"
 #include "core/rule.h"
 #include "io/inifile.h"
@@ -25,6 +27,10 @@ struct config {
 	size_t num_files;
 	struct proxy *proxies;
 	size_t num_proxies;
+	struct service_spec *services; /* in file order, as they are started */
+	size_t num_services;
+	struct oracle_spec *oracles; /* invariants and goals, in file order */
+	size_t num_oracles;
 	struct ruleset *rules; /* one reference, the config's */
 	bool seed_given;
 	uint64_t seed;	      /* valid when seed_given */
@@ -33,12 +39,16 @@ struct config {
 	int64_t drain_ns; /* how long a stop waits for queued bytes */
 };
 
-/* The key tables: sections [turncoat], [proxy NAME], [rule NAME]. */
-extern const struct optrow TURNCOAT_KEYS[], PROXY_KEYS[], RULE_KEYS[];
+/* The key tables: sections [turncoat], [service NAME], [proxy NAME], [rule NAME],
+ * [invariant NAME], [goal NAME]. */
+extern const struct optrow TURNCOAT_KEYS[], SERVICE_KEYS[], PROXY_KEYS[], RULE_KEYS[];
+extern const struct optrow INVARIANT_KEYS[], GOAL_KEYS[];
 
 enum {
 	CONFIG_PROXIES_MAX = 1024,
 	CONFIG_RULES_MAX = 1024,
+	CONFIG_SERVICES_MAX = 256,
+	CONFIG_ORACLES_MAX = 256, /* invariants, and goals */
 	CONFIG_PROBLEMS_MAX = 20, /* what config_check() tells at once */
 };
 
@@ -61,6 +71,9 @@ void config_ruleset_free(struct ruleset *set);
 /* Do units of this proxy travel in a stream, so that losing some breaks its promise? */
 bool config_proxy_is_stream(const struct proxy *proxy);
 
+/* Where the proxy connects to, as its rule file has it; `out` holds ENDPOINT_TEXT_MAX
+ * bytes. */
+void config_proxy_upstream(const struct proxy *proxy, char *out);
 /* The proxy that another one's upstream is; config->num_proxies: none of these. */
 size_t config_proxy_behind(const struct config *config, const struct proxy *proxy);
 

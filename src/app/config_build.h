@@ -51,17 +51,50 @@ enum {
 };
 
 enum {
+	SERVICE_COMMAND,
+	SERVICE_PORTS,
+	SERVICE_READY_HOW,
+	SERVICE_READY_WAIT,
+	SERVICE_STOP,
+	SERVICE_STOP_WAIT,
+	SERVICE_MAY_EXIT,
+	NUM_SERVICE_KEYS,
+};
+
+enum {
+	INVARIANT_COMMAND,
+	INVARIANT_NEVER,
+	INVARIANT_ON,
+	INVARIANT_WHEN,
+	INVARIANT_EVERY,
+	NUM_INVARIANT_KEYS,
+};
+
+enum {
+	GOAL_COMMAND,
+	GOAL_EXPECT,
+	GOAL_ON,
+	GOAL_WITHIN,
+	GOAL_EVERY,
+	NUM_GOAL_KEYS,
+};
+
+enum {
 	KEYS_MAX = 16, /* of any table */
 	RULE_ACTIONS_MAX = 64,
 	NAME_MAX_BYTES = 40, /* of a proxy or rule */
 };
 _Static_assert((int)NUM_TURNCOAT_KEYS <= KEYS_MAX && (int)NUM_PROXY_KEYS <= KEYS_MAX &&
-		       (int)NUM_RULE_KEYS <= KEYS_MAX,
+		       (int)NUM_RULE_KEYS <= KEYS_MAX &&
+		       (int)NUM_SERVICE_KEYS <= KEYS_MAX &&
+		       (int)NUM_INVARIANT_KEYS <= KEYS_MAX &&
+		       (int)NUM_GOAL_KEYS <= KEYS_MAX,
 	       "values have room");
 
-/* What the choices of `passthrough` and `side` mean, by index. */
+/* What the choices of `passthrough`, `side` and `when` mean, by index. */
 enum { PASSTHROUGH_NEVER, PASSTHROUGH_AUTO };
 enum { SIDES_REQUEST, SIDES_REPLY, SIDES_BOTH };
+enum { WHEN_DURING, WHEN_AFTER, WHEN_BOTH };
 
 /* A section's values; those not given have their defaults, and the section's own line. */
 struct section_vals {
@@ -88,8 +121,22 @@ int section_context(const struct section_vals *read, int key, const char *name,
 int config_proxy_build(const struct ini_section *section, struct arena *arena,
 		       struct proxy *out, struct err *err);
 void config_proxy_done(struct proxy *proxy);
-/* What no single proxy can tell: addresses and variables taken twice, cycles. */
-int config_proxies_link(const struct proxy *proxies, size_t num, struct err *err);
+/* What no single section can tell: addresses, names and variables taken twice, cycles,
+ * services that nobody declares. */
+int config_proxies_link(const struct config *config, struct err *err);
+
+/* On success the caller releases it with config_service_done(). */
+int config_service_build(const struct ini_section *section, struct arena *arena,
+			 struct service_spec *out, struct err *err);
+void config_service_done(struct service_spec *service);
+int config_services_link(const struct config *config, struct err *err);
+
+/* An [invariant] or [goal]. `on` may name the services of the NULL-terminated list. On
+ * success the caller releases it with config_oracle_done(). */
+int config_oracle_build(const struct ini_section *section, bool goal,
+			const char *const *service_names, struct arena *arena,
+			struct oracle_spec *out, struct err *err);
+void config_oracle_done(struct oracle_spec *oracle);
 
 /* The rule, all of it in `arena`, the rule set's. `on` may name the proxies of the
  * NULL-terminated list. *out_enabled false: the caller shall drop it. On success the

@@ -13,6 +13,9 @@ static const char *const SIDES[] = {[SIDES_REQUEST] = "request",
 				    [SIDES_BOTH] = "both",
 				    NULL};
 
+static const char *const WHENS[] = {
+	[WHEN_DURING] = "during", [WHEN_AFTER] = "after", [WHEN_BOTH] = "both", NULL};
+
 #define SECONDS INT64_C(1000000000)
 #define DAY (86400 * SECONDS)
 
@@ -56,7 +59,9 @@ const struct optrow PROXY_KEYS[] = {
 			    .type = OPT_TEXT,
 			    .required = true,
 			    .metavar = "ADDRESS",
-			    .help = "where the service is, written as for listen"},
+			    .help = "where the service is, written as for listen; or "
+				    "service://NAME, a [service] of the rule files, with "
+				    "/2 behind for its second port"},
 	[PROXY_FRAME] =
 		{.name = "frame",
 		 .type = OPT_TEXT,
@@ -221,9 +226,122 @@ const struct optrow RULE_KEYS[] = {
 	{0},
 };
 
+const struct optrow SERVICE_KEYS[] = {
+	[SERVICE_COMMAND] = {.name = "command",
+			     .type = OPT_TEXT,
+			     .required = true,
+			     .metavar = "COMMAND",
+			     .help = "what is started, by sh -c; it stays in the "
+				     "foreground, and takes "
+				     "$PORT, $PORT2 ... and $DIR"},
+	[SERVICE_PORTS] = {.name = "ports",
+			   .type = OPT_COUNT,
+			   .min = 0,
+			   .max = SERVICE_PORTS_MAX,
+			   .fallback = "1",
+			   .help = "how many free ports are found for it"},
+	[SERVICE_READY_HOW] =
+		{.name = "ready",
+		 .type = OPT_TEXT,
+		 .metavar = "tcp|line /REGEX/|http /PATH|none",
+		 .help = "how it is known to be ready: its first port takes connections, "
+			 "it prints a line, its first port answers with 200 to 399, or "
+			 "at "
+			 "once (tcp with ports, else none)"},
+	[SERVICE_READY_WAIT] = {.name = "ready-wait",
+				.type = OPT_TIME,
+				.min = 1000000,
+				.max = DAY,
+				.fallback = "30s",
+				.help = "how long it may take to be ready"},
+	[SERVICE_STOP] = {.name = "stop",
+			  .type = OPT_TEXT,
+			  .fallback = "TERM",
+			  .metavar = "SIGNAL",
+			  .help = "the signal that ends it, sent to its process group"},
+	[SERVICE_STOP_WAIT] = {.name = "stop-wait",
+			       .type = OPT_TIME,
+			       .min = 0,
+			       .max = DAY,
+			       .fallback = "5s",
+			       .help = "how long it may take to end; then KILL is sent"},
+	[SERVICE_MAY_EXIT] =
+		{.name = "may-exit",
+		 .type = OPT_BOOL,
+		 .fallback = "no",
+		 .help = "yes: it may end during the run, which else is a finding"},
+	{0},
+};
+
+const struct optrow INVARIANT_KEYS[] = {
+	[INVARIANT_COMMAND] = {.name = "command",
+			       .type = OPT_TEXT,
+			       .metavar = "COMMAND",
+			       .help = "holds while this exits with 0, run by sh -c"},
+	[INVARIANT_NEVER] = {.name = "never",
+			     .type = OPT_REGEX,
+			     .help = "holds while no line of the outputs has this"},
+	[INVARIANT_ON] = {.name = "on",
+			  .type = OPT_TEXT,
+			  .fallback = "*",
+			  .metavar = "NAMES",
+			  .help = "whose outputs: services, and cmd, the command under "
+				  "test; * is all"},
+	[INVARIANT_WHEN] =
+		{.name = "when",
+		 .type = OPT_CHOICE,
+		 .choices = WHENS,
+		 .help = "while the command under test runs, behind its end, or both "
+			 "(after for command, during for never)"},
+	[INVARIANT_EVERY] = {.name = "every",
+			     .type = OPT_TIME,
+			     .min = 10000000,
+			     .max = DAY,
+			     .fallback = "500ms",
+			     .help = "during: the pause between two commands"},
+	{0},
+};
+
+const struct optrow GOAL_KEYS[] = {
+	[GOAL_COMMAND] = {.name = "command",
+			  .type = OPT_TEXT,
+			  .metavar = "COMMAND",
+			  .help = "reached once this exits with 0, run by sh -c when the "
+				  "command under test has ended"},
+	[GOAL_EXPECT] = {.name = "expect",
+			 .type = OPT_REGEX,
+			 .help = "reached once a line of the outputs has this"},
+	[GOAL_ON] = {.name = "on",
+		     .type = OPT_TEXT,
+		     .fallback = "*",
+		     .metavar = "NAMES",
+		     .help = "whose outputs: services, and cmd, the command under test; "
+			     "* is all"},
+	[GOAL_WITHIN] = {.name = "within",
+			 .type = OPT_TIME,
+			 .min = 1000000,
+			 .max = DAY,
+			 .fallback = "10s",
+			 .help = "how long it may take: command, from the end of the "
+				 "command under test; expect, from its start"},
+	[GOAL_EVERY] = {.name = "every",
+			.type = OPT_TIME,
+			.min = 10000000,
+			.max = DAY,
+			.fallback = "200ms",
+			.help = "the pause between two commands"},
+	{0},
+};
+
 _Static_assert(sizeof(TURNCOAT_KEYS) / sizeof(*TURNCOAT_KEYS) == NUM_TURNCOAT_KEYS + 1,
 	       "a row a key");
 _Static_assert(sizeof(PROXY_KEYS) / sizeof(*PROXY_KEYS) == NUM_PROXY_KEYS + 1,
 	       "a row a key");
 _Static_assert(sizeof(RULE_KEYS) / sizeof(*RULE_KEYS) == NUM_RULE_KEYS + 1,
+	       "a row a key");
+_Static_assert(sizeof(SERVICE_KEYS) / sizeof(*SERVICE_KEYS) == NUM_SERVICE_KEYS + 1,
+	       "a row a key");
+_Static_assert(sizeof(INVARIANT_KEYS) / sizeof(*INVARIANT_KEYS) == NUM_INVARIANT_KEYS + 1,
+	       "a row a key");
+_Static_assert(sizeof(GOAL_KEYS) / sizeof(*GOAL_KEYS) == NUM_GOAL_KEYS + 1,
 	       "a row a key");

@@ -1,10 +1,12 @@
 #include "app/config_build.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MILLISECONDS INT64_C(1000000)
+#define SERVICE "service://"
 
 enum {
 	HOLD_RAW_MS = 100,
@@ -24,13 +26,50 @@ static const char *transport_kind(const struct endpoint *endpoint)
 	return endpoint->transport == TRANSPORT_UDP ? "datagrams" : "a stream";
 }
 
-static int build_endpoints(const struct section_vals *read, struct proxy *out,
-			   struct err *err)
+/* "service://NAME" or "service://NAME/2" */
+static int build_service(const struct section_vals *read, struct arena *arena,
+			 struct proxy *out, struct err *err)
+{
+	const char *name = read->vals[PROXY_UPSTREAM].text + sizeof(SERVICE) - 1;
+	const char *slash = strchr(name, '/');
+	uint64_t port = 1;
+
+	if (slash && parse_u64(slash + 1, 1, SERVICE_PORTS_MAX, &port, err)) {
+		return section_context(read, PROXY_UPSTREAM, "upstream", err);
+	}
+	out->service = arena_copy_span(arena, span_of(name, slash ? (size_t)(slash - name)
+								  : strlen(name)));
+	out->service_port = (unsigned)port;
+	out->upstream = (struct endpoint){
+		.transport = out->listen.transport == TRANSPORT_UDP ? TRANSPORT_UDP
+								    : TRANSPORT_TCP,
+		.host = "127.0.0.1",
+	};
+	return 0;
+}
+
+void config_proxy_upstream(const struct proxy *proxy, char *out)
+{
+	if (!proxy->service) {
+		endpoint_format(&proxy->upstream, out);
+	} else if (proxy->service_port > 1) {
+		snprintf(out, ENDPOINT_TEXT_MAX, SERVICE "%s/%u", proxy->service,
+			 proxy->service_port);
+	} else {
+		snprintf(out, ENDPOINT_TEXT_MAX, SERVICE "%s", proxy->service);
+	}
+}
+
+static int build_endpoints(const struct section_vals *read, struct arena *arena,
+			   struct proxy *out, struct err *err)
 {
 	const struct ini_section *section = read->section;
 
 	if (endpoint_parse(read->vals[PROXY_LISTEN].text, &out->listen, err)) {
 		return section_context(read, PROXY_LISTEN, "listen", err);
+	}
+	if (strncmp(read->vals[PROXY_UPSTREAM].text, SERVICE, sizeof(SERVICE) - 1) == 0) {
+		return build_service(read, arena, out, err);
 	}
 	if (endpoint_parse(read->vals[PROXY_UPSTREAM].text, &out->upstream, err)) {
 		return section_context(read, PROXY_UPSTREAM, "upstream", err);
@@ -137,7 +176,7 @@ int config_proxy_build(const struct ini_section *section, struct arena *arena,
 	bool udp;
 
 	if (rc == 0) {
-		rc = build_endpoints(&read, &proxy, err);
+		rc = build_endpoints(&read, arena, &proxy, err);
 	}
 	if (rc) {
 		return rc;
@@ -306,43 +345,94 @@ static void variable_name(const char *name, struct text *out)
 	}
 }
 
-/* Two proxies' TURNCOAT_NAME must differ, and from the other's TURNCOAT_NAME_PORT. */
-static int check_variables(const struct proxy *proxies, size_t num, struct err *err)
+/* A section that sets TURNCOAT_NAME and TURNCOAT_NAME_PORT, TURNCOAT_NAME_PORT2 ... */
+struct namer {
+	const char *kind, *name, *file;
+	unsigned line, num_ports;
+};
+
+static struct namer *find_namers(const struct config *config, size_t *out_num)
+{
+	size_t num = config->num_proxies + config->num_services;
+	struct namer *namers = xcalloc(num, sizeof(*namers));
+
+	for (size_t i = 0; i < config->num_proxies; i++) {
+		const struct proxy *proxy = &config->proxies[i];
+
+		namers[i] =
+			(struct namer){"proxy", proxy->name, proxy->file, proxy->line, 1};
+	}
+	for (size_t i = 0; i < config->num_services; i++) {
+		const struct service_spec *service = &config->services[i];
+
+		namers[config->num_proxies + i] =
+			(struct namer){"service", service->name, service->file,
+				       service->line, service->num_ports};
+	}
+	*out_num = num;
+	return namers;
+}
+
+/* Is `name` the variable of one of its ports? */
+static bool is_port_of(const char *name, const struct namer *namer, struct text *variable)
+{
+	size_t len;
+
+	variable_name(namer->name, variable);
+	text_str(variable, "_PORT");
+	len = variable->len;
+	for (unsigned n = 1; n <= namer->num_ports; n++) {
+		variable->len = len;
+		variable->data[len] = '\0';
+		if (n > 1) {
+			text_u64(variable, n);
+		}
+		if (strcmp(name, variable->data) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Two sections' TURNCOAT_NAME must differ, and from the other's TURNCOAT_NAME_PORT. */
+static int check_variables(const struct config *config, struct err *err)
 {
 	struct text a = {0}, b = {0};
+	size_t num;
+	struct namer *namers = find_namers(config, &num);
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < num; i++) {
-		variable_name(proxies[i].name, &a);
+		variable_name(namers[i].name, &a);
 		for (size_t j = 0; rc == 0 && j < num; j++) {
 			bool same;
 
-			variable_name(proxies[j].name, &b);
+			variable_name(namers[j].name, &b);
 			same = i != j && strcmp(a.data, b.data) == 0;
-			text_str(&b, "_PORT");
-			if (same || strcmp(a.data, b.data) == 0) {
-				rc = config_fail(
-					err, proxies[i].file, proxies[i].line,
-					"[proxy %s] and [proxy %s] would both set the "
-					"variable TURNCOAT_%s: rename one",
-					proxies[j].name, proxies[i].name, a.data);
+			if (same || is_port_of(a.data, &namers[j], &b)) {
+				rc = config_fail(err, namers[i].file, namers[i].line,
+						 "[%s %s] and [%s %s] would both set the "
+						 "variable TURNCOAT_%s: rename one",
+						 namers[j].kind, namers[j].name,
+						 namers[i].kind, namers[i].name, a.data);
 			}
 		}
 	}
+	free(namers);
 	text_done(&a);
 	text_done(&b);
 	return rc;
 }
 
-int config_proxies_link(const struct proxy *proxies, size_t num, struct err *err)
+int config_proxies_link(const struct config *config, struct err *err)
 {
-	int rc = check_listens(proxies, num, err);
+	int rc = check_listens(config->proxies, config->num_proxies, err);
 
 	if (rc == 0) {
-		rc = check_cycles(proxies, num, err);
+		rc = check_cycles(config->proxies, config->num_proxies, err);
 	}
 	if (rc == 0) {
-		rc = check_variables(proxies, num, err);
+		rc = check_variables(config, err);
 	}
 	return rc;
 }

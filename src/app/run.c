@@ -243,23 +243,34 @@ static void begin_trial(struct run *run)
 	struct text text = {0};
 
 	report_ready_lines(&run->facts, &text);
+	text_format(&text, "TURNCOAT_RUN_SEED=%llu\n",
+		    (unsigned long long)run->facts.seed);
+	if (trial_dir(run->trial)) {
+		text_format(&text, "TURNCOAT_RUN_DIR=%s\n", trial_dir(run->trial));
+	}
 	set_environment(&text);
 	text_done(&text);
 	trial_start(run->trial);
 }
 
-static struct trial *make_trial(struct run *run)
+static int make_trial(struct run *run, struct err *err)
 {
 	struct trial_options options = {
 		.command = run->options.command,
 		.timeout_ns = run->options.timeout_ns,
+		.dir = run->options.dir,
 		.quiet = run->options.quiet,
 		.on_ready = on_trial_ready,
 		.on_over = on_trial_over,
 		.ctx = run,
 	};
 
-	return trial_new(run->loop, &run->findings, &options);
+	if (trial_new(run->loop, run->first, &run->findings, &options, &run->trial, err) <
+	    0) {
+		return ERR_SYSTEM;
+	}
+	run->facts.trial = run->trial;
+	return 0;
 }
 
 static void run_free(struct run *run)
@@ -342,7 +353,6 @@ static int run_open(struct run *run, struct err *err)
 	run->live.on_fatal = on_log_failed;
 	run->live.fatal_ctx = run;
 	run->tick = loop_timer_new(run->loop, on_tick, run);
-	run->trial = make_trial(run);
 	run->facts.start_realtime_ns = clock_realtime_ns();
 	if (open_capture(run, err) < 0) {
 		return err_context(err, "capture");
@@ -351,7 +361,7 @@ static int run_open(struct run *run, struct err *err)
 		run->capture_flush = loop_timer_new(run->loop, on_capture_flush, run);
 		loop_timer_set(run->capture_flush, CAPTURE_FLUSH_NS);
 	}
-	if (run_proxies_open(run, err) < 0) {
+	if (make_trial(run, err) < 0 || run_proxies_open(run, err) < 0) {
 		return ERR_SYSTEM;
 	}
 	run->facts.bound = run->bound;
@@ -497,6 +507,9 @@ static void tell_verdict(struct run *run, struct run_result *result)
 		findings_add(&result->findings, FINDING_VACUOUS, "rules", result->vacuous,
 			     result->duration_ns);
 		verdict = FINDING_VACUOUS;
+	}
+	if (trial_keep_dir(run->trial, verdict == NUM_FINDING) && !run->options.quiet) {
+		fprintf(stderr, "turncoat: outputs are in %s\n", trial_dir(run->trial));
 	}
 	if (result->has_command && !run->options.quiet && !run->options.replay) {
 		fprintf(stderr, "turncoat: verdict: %s\n", finding_kind_name(verdict));

@@ -1,6 +1,30 @@
 #include "app/run_parts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+static uint16_t service_port(const struct run *run, const struct proxy *proxy)
+{
+	const struct config *config = run->first;
+	size_t i = 0;
+
+	while (i + 1 < config->num_services &&
+	       strcmp(config->services[i].name, proxy->service) != 0) {
+		i++;
+	}
+	return trial_port(run->trial, i, proxy->service_port - 1);
+}
+
+/* In place of the file's, so that several runs fit on one machine. */
+static void own_address(const struct run *run, const struct proxy *proxy,
+			struct endpoint *listen)
+{
+	listen->port = 0;
+	if (listen->transport == TRANSPORT_UNIX && trial_dir(run->trial)) {
+		snprintf(listen->host, sizeof(listen->host), "%s/%s.sock",
+			 trial_dir(run->trial), proxy->name);
+	}
+}
 
 /* Where the proxy listens, and what it connects to, in this run. */
 static int find_addresses(const struct run *run, const struct proxy *proxy,
@@ -8,10 +32,13 @@ static int find_addresses(const struct run *run, const struct proxy *proxy,
 			  struct err *err)
 {
 	size_t behind = config_proxy_behind(run->first, proxy);
-	struct endpoint listen = proxy->listen;
+	struct endpoint listen = proxy->listen, upstream = proxy->upstream;
 
 	if (run->options.own_ports) {
-		listen.port = 0;
+		own_address(run, proxy, &listen);
+	}
+	if (proxy->service) {
+		upstream.port = service_port(run, proxy);
 	}
 	if (netaddr_resolve(&listen, out_listen, err) < 0) {
 		return ERR_SYSTEM;
@@ -21,7 +48,7 @@ static int find_addresses(const struct run *run, const struct proxy *proxy,
 		*out_upstream = run->bound[behind];
 		return 0;
 	}
-	return netaddr_resolve(&proxy->upstream, out_upstream, err);
+	return netaddr_resolve(&upstream, out_upstream, err);
 }
 
 static int open_proxy(struct run *run, const struct proxy *proxy, struct err *err)

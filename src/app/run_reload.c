@@ -27,6 +27,15 @@ static bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
 	       strcmp(a->host, b->host) == 0;
 }
 
+static bool same_upstream(const struct proxy *a, const struct proxy *b)
+{
+	char a_text[ENDPOINT_TEXT_MAX], b_text[ENDPOINT_TEXT_MAX];
+
+	config_proxy_upstream(a, a_text);
+	config_proxy_upstream(b, b_text);
+	return strcmp(a_text, b_text) == 0;
+}
+
 static bool same_framer(const struct framer *a, const struct framer *b)
 {
 	if (a->row != b->row) {
@@ -51,8 +60,7 @@ static bool same_proxies(const struct config *a, const struct config *b)
 		const struct proxy *p = &a->proxies[i], *q = &b->proxies[i];
 
 		if (strcmp(p->name, q->name) != 0 ||
-		    !same_endpoint(&p->listen, &q->listen) ||
-		    !same_endpoint(&p->upstream, &q->upstream) ||
+		    !same_endpoint(&p->listen, &q->listen) || !same_upstream(p, q) ||
 		    !same_framer(&p->framer, &q->framer)) {
 			return false;
 		}

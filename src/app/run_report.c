@@ -70,7 +70,7 @@ static void put_proxies(const struct config *config, struct text *out)
 	text_byte(out, '{');
 	for (size_t i = 0; i < config->num_proxies; i++) {
 		endpoint_format(&sorted[i]->listen, listen);
-		endpoint_format(&sorted[i]->upstream, upstream);
+		config_proxy_upstream(sorted[i], upstream);
 		put_key(out, sorted[i]->name);
 		text_byte(out, '{');
 		put_str(out, "frame", sorted[i]->framer.row->name);
@@ -220,6 +220,28 @@ static void put_variable(const char *proxy, const char *tail, struct text *out)
 	text_byte(out, '=');
 }
 
+static void put_services(const struct run_facts *facts, struct text *out)
+{
+	for (size_t i = 0; facts->trial && i < facts->config->num_services; i++) {
+		const struct service_spec *service = &facts->config->services[i];
+
+		for (unsigned n = 0; n < service->num_ports; n++) {
+			uint16_t port = trial_port(facts->trial, i, n);
+
+			if (n == 0) {
+				put_variable(service->name, "", out);
+				text_format(out, "127.0.0.1:%u\n", port);
+			}
+			put_variable(service->name, "_PORT", out);
+			if (n > 0) {
+				out->len--; /* the '=' */
+				text_format(out, "%u=", n + 1);
+			}
+			text_format(out, "%u\n", port);
+		}
+	}
+}
+
 void report_ready_lines(const struct run_facts *facts, struct text *out)
 {
 	char address[NETADDR_TEXT_MAX];
@@ -238,6 +260,7 @@ void report_ready_lines(const struct run_facts *facts, struct text *out)
 			text_format(out, "%u\n", netaddr_port(&facts->bound[i]));
 		}
 	}
+	put_services(facts, out);
 }
 
 /* --- for people --- */
@@ -262,7 +285,7 @@ void report_started(const struct run_facts *facts, struct text *out)
 		const struct proxy *proxy = &facts->config->proxies[i];
 
 		netaddr_format(&facts->bound[i], address);
-		endpoint_format(&proxy->upstream, upstream);
+		config_proxy_upstream(proxy, upstream);
 		text_format(out, "turncoat: %s listens on %s%s -> %s\n", proxy->name,
 			    proxy->listen.transport == TRANSPORT_UDP ? "udp " : "",
 			    address, upstream);
@@ -360,8 +383,26 @@ static void put_word(const char *word, struct text *out)
 	text_byte(out, '\'');
 }
 
+/* What bears on the result; where outputs go does not. */
+static void put_options(const struct run_options *options, struct text *out)
+{
+	if (options->own_ports) {
+		text_str(out, " --own-ports");
+	}
+	if (options->timeout_ns) {
+		text_str(out, " --timeout ");
+		text_duration(out, options->timeout_ns);
+	}
+	if (options->allow_vacuous) {
+		text_str(out, " --allow-vacuous");
+	}
+}
+
 static void put_command(const struct run_facts *facts, struct text *out)
 {
+	if (facts->options) {
+		put_options(facts->options, out);
+	}
 	if (facts->options && facts->options->command) {
 		text_str(out, " --");
 		for (char **word = facts->options->command; *word; word++) {

@@ -6,6 +6,7 @@
 
 #include "app/config.h"
 #include "app/run.h"
+#include "app/trial.h"
 #include "io/netaddr.h"
 
 struct run_facts {
@@ -13,6 +14,7 @@ struct run_facts {
 	/* A run on the wire has both; NULL in a trace's replay. */
 	const struct run_options *options;
 	const struct netaddr *bound; /* by proxy */
+	const struct trial *trial;   /* whose services have ports; NULL: none */
 	const char *trace_path;	     /* what is replayed; NULL: nothing is */
 	bool own_rules;		     /* the trace brought the rules along */
 	uint64_t seed;

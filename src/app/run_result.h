@@ -35,7 +35,6 @@ struct run_result {
 	bool has_command;
 	int command_code; /* its exit status, 128 + signal */
 	struct order_stats order;
-	const char *kept_dir; /* where outputs are to be found; NULL: nowhere */
 };
 
 void run_result_done(struct run_result *result);

@@ -11,8 +11,8 @@
  *	OVER      no process is left
  *
  * A signal leads from any state to STOPPING, past JUDGING; so does a set-up that fails.
- * All looking is in trial_step(), which may be called at any time: at SIGCHLD, by a timer,
- * at an output line.
+ * All looking is in trial_step(), which may be called at any time: at SIGCHLD, by a
+ * timer, at an output line.
  */
 #ifndef APP_TRIAL_H
 #define APP_TRIAL_H
@@ -26,6 +26,7 @@ struct trial;
 struct trial_options {
 	char **command;	    /* NULL: none; ends with NULL */
 	int64_t timeout_ns; /* of the command; 0: none */
+	const char *dir;    /* for outputs; NULL: a temporary one */
 	bool quiet;
 	/* Everything is ready, the command not yet started. Not 0: it can't be. */
 	int (*on_ready)(void *ctx, struct err *err);
@@ -33,9 +34,17 @@ struct trial_options {
 	void *ctx;
 };
 
-/* The findings and the config must live as long. */
-struct trial *trial_new(struct loop *loop, struct findings *findings,
-			const struct trial_options *options);
+/* Makes the directory and finds ports; starts nothing. The config and the findings must
+ * live as long. */
+int trial_new(struct loop *loop, const struct config *config, struct findings *findings,
+	      const struct trial_options *options, struct trial **out, struct err *err);
+/* The service's n-th port, from 0. */
+uint16_t trial_port(const struct trial *trial, size_t service, unsigned n);
+/* Absolute; NULL: the run needs none. */
+const char *trial_dir(const struct trial *trial);
+/* A temporary directory of a run that passed goes, as does an empty one. True: it is
+ * still there, for somebody to look into. */
+bool trial_keep_dir(struct trial *trial, bool passed);
 void trial_start(struct trial *trial);
 /* A child has ended, perhaps. */
 void trial_step(struct trial *trial);

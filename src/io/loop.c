@@ -30,6 +30,12 @@ struct loop_signal {
 	void *ctx;
 };
 
+struct loop_reader {
+	struct event *event;
+	loop_callback *callback;
+	void *ctx;
+};
+
 int loop_new(struct loop **out, struct err *err)
 {
 	struct loop *loop = xcalloc(1, sizeof(*loop));
@@ -161,5 +167,46 @@ void loop_signal_free(struct loop_signal *signal)
 	if (signal) {
 		event_free(signal->event);
 		free(signal);
+	}
+}
+
+static void reader_fired(evutil_socket_t fd, short what, void *ctx)
+{
+	struct loop_reader *reader = ctx;
+
+	(void)fd;
+	(void)what;
+	reader->callback(reader->ctx);
+}
+
+struct loop_reader *loop_reader_new(struct loop *loop, int fd, loop_callback *callback,
+				    void *ctx)
+{
+	struct loop_reader *reader = xcalloc(1, sizeof(*reader));
+
+	reader->callback = callback;
+	reader->ctx = ctx;
+	reader->event =
+		event_new(loop->base, fd, EV_READ | EV_PERSIST, reader_fired, reader);
+	if (!reader->event || event_add(reader->event, NULL) < 0) {
+		abort();
+	}
+	return reader;
+}
+
+void loop_reader_pause(struct loop_reader *reader, bool pause)
+{
+	if (pause) {
+		(void)event_del(reader->event);
+	} else {
+		(void)event_add(reader->event, NULL);
+	}
+}
+
+void loop_reader_free(struct loop_reader *reader)
+{
+	if (reader) {
+		event_free(reader->event);
+		free(reader);
 	}
 }

@@ -9,11 +9,13 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct loop;
 struct loop_timer;
 struct loop_signal;
+struct loop_reader;
 struct event_base;
 
 typedef void loop_callback(void *ctx);
@@ -36,5 +38,12 @@ void loop_timer_free(struct loop_timer *timer);
 struct loop_signal *loop_signal_new(struct loop *loop, int signal,
 				    loop_callback *callback, void *ctx);
 void loop_signal_free(struct loop_signal *signal);
+
+/* Calls back while the descriptor has bytes, or its end, to be read. The descriptor stays
+ * the caller's and must be open until loop_reader_free(). */
+struct loop_reader *loop_reader_new(struct loop *loop, int fd, loop_callback *callback,
+				    void *ctx);
+void loop_reader_pause(struct loop_reader *reader, bool pause);
+void loop_reader_free(struct loop_reader *reader);
 
 #endif

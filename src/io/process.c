@@ -151,6 +151,23 @@ void process_signal(const struct process *process, int signal)
 	}
 }
 
+bool process_group_ended(struct process *process)
+{
+	if (process->pid == 0) {
+		return true;
+	}
+	if (!process_ended(process)) {
+		return false;
+	}
+	if (!process->own_group) {
+		return true;
+	}
+	/* Those whose parents are gone are ours: see process_adopt(). */
+	while (waitpid(-process->pid, NULL, WNOHANG) > 0) {
+	}
+	return kill(-process->pid, 0) < 0 && errno == ESRCH;
+}
+
 void process_finish(struct process *process)
 {
 	if (process->pid == 0) {
@@ -178,6 +195,44 @@ void process_describe(const struct process *process, char *out, size_t len_bytes
 	}
 }
 
+void process_adopt(void)
+{
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+/* The children that we have now, killed; false: there are none. */
+static bool kill_children(void)
+{
+	char path[64];
+	FILE *file;
+	bool any = false;
+	int pid;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	file = fopen(path, "re");
+	while (file && fscanf(file, "%d", &pid) == 1) {
+		kill(pid, SIGKILL);
+		any = true;
+	}
+	if (file) {
+		fclose(file);
+	}
+	return any;
+}
+
+void process_end_adopted(void)
+{
+	/* Each one killed may leave us its own children: a few turns, not for ever. */
+	for (int turn = 0; turn < 100 && kill_children(); turn++) {
+		if (waitpid(-1, NULL, 0) < 0) {
+			break;
+		}
+		while (waitpid(-1, NULL, WNOHANG) > 0) {
+		}
+	}
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
+}
+
 int signal_number(const char *name)
 {
 	if (strncasecmp(name, "SIG", 3) == 0) {
@@ -194,4 +249,11 @@ int signal_number(const char *name)
 		}
 	}
 	return 0;
+}
+
+const char *signal_name(int signal)
+{
+	const char *name = sigabbrev_np(signal);
+
+	return name ? name : "?";
 }

@@ -39,12 +39,22 @@ int process_start_shell(struct process *process, const char *command,
 bool process_ended(struct process *process);
 /* To all of its group. No-op once finished. */
 void process_signal(const struct process *process, int signal);
+/* Has all of its group ended? Asked once it has been told to end: its number may then be
+ * somebody else's. */
+bool process_group_ended(struct process *process);
 /* Kills what is left of it and waits. */
 void process_finish(struct process *process);
 /* "exit status 3", "killed by SIGSEGV"; for one that has ended. */
 void process_describe(const struct process *process, char *out, size_t len_bytes);
 
+/* From here on, whoever loses its parent becomes our child. */
+void process_adopt(void);
+/* Kills and waits for all that have been adopted, and theirs. */
+void process_end_adopted(void);
+
 /* "TERM", "SIGTERM" or "15"; 0 when there is no such signal. */
 int signal_number(const char *name);
+/* "TERM"; "?" when it has no name. */
+const char *signal_name(int signal);
 
 #endif

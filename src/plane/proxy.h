@@ -18,7 +18,10 @@ struct proxy {
 	const char *file; /* where it stands, for messages */
 	unsigned line;
 	unsigned index; /* in file order */
+	/* Of an upstream that is a service, host and port are the run's to fill in. */
 	struct endpoint listen, upstream;
+	const char *service;   /* the upstream's name; NULL: it is an address */
+	unsigned service_port; /* which one of its ports, from 1 */
 	struct framer framer;
 	enum lane_mode lane_mode;
 	/* Group 1 (or all) on the first request unit; NULL: the source address. */

@@ -263,8 +263,11 @@ static void hold_rules_page(struct page *page)
 		const struct optrow *rows;
 	} SECTIONS[] = {
 		{"Section turncoat", TURNCOAT_KEYS},
+		{"Section service NAME", SERVICE_KEYS},
 		{"Section proxy NAME", PROXY_KEYS},
 		{"Section rule NAME", RULE_KEYS},
+		{"Section invariant NAME", INVARIANT_KEYS},
+		{"Section goal NAME", GOAL_KEYS},
 	};
 
 	for (size_t i = 0; i < sizeof(SECTIONS) / sizeof(SECTIONS[0]); i++) {
