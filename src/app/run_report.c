@@ -362,6 +362,35 @@ void report_finished(const struct run_facts *facts, const struct engine *engine,
 	}
 }
 
+static bool has_control(const char *word)
+{
+	while (*word && (uint8_t)*word >= ' ' && *word != '\x7f') {
+		word++;
+	}
+	return *word;
+}
+
+/* Between quotes, on one line: $'...' where that takes escapes (bash, zsh, POSIX.1-2024).
+ */
+static void put_quoted(const char *word, struct text *out)
+{
+	bool escape = has_control(word);
+
+	text_str(out, escape ? "$'" : "'");
+	for (; *word; word++) {
+		if (escape && (*word == '\'' || *word == '\\')) {
+			text_format(out, "\\%c", *word);
+		} else if (*word == '\'') {
+			text_str(out, "'\\''");
+		} else if ((uint8_t)*word < ' ' || *word == '\x7f') {
+			text_format(out, "\\%03o", (unsigned)(uint8_t)*word);
+		} else {
+			text_byte(out, *word);
+		}
+	}
+	text_byte(out, '\'');
+}
+
 /* As a shell reads it. */
 static void put_word(const char *word, struct text *out)
 {
@@ -370,17 +399,9 @@ static void put_word(const char *word, struct text *out)
 
 	if (*word && !word[strspn(word, PLAIN)]) {
 		text_str(out, word);
-		return;
+	} else {
+		put_quoted(word, out);
 	}
-	text_byte(out, '\'');
-	for (; *word; word++) {
-		if (*word == '\'') {
-			text_str(out, "'\\''");
-		} else {
-			text_byte(out, *word);
-		}
-	}
-	text_byte(out, '\'');
 }
 
 /* What bears on the result; where outputs go does not. */
