@@ -4,11 +4,15 @@
 #include "app/replay_play.h"
 #include "app/replay_run.h"
 #include "app/replay_trace.h"
+#include "app/sweep_bundle.h"
 #include "app/verbs.h"
 #include "base/quantity.h"
+#include "io/bundle.h"
 #include "io/traceread.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum mode {
 	MODE_LOG = 1,	  /* a log, live */
@@ -106,7 +110,8 @@ const struct optrow REPLAY_OPTIONS[] = {
 		.min = 1000000,
 		.max = INT64_C(3600) * 1000000000,
 		.fallback = "5s",
-		.help = "playing: how long the live peer's next word is waited for",
+		.help = "playing: how long the live peer's next word is waited for, "
+			"or that it reads",
 	},
 	{
 		.name = "log",
@@ -242,6 +247,24 @@ static int replay_log(const struct verb *verb, struct cli *cli, bool seed_given,
 	return replay_run(&options);
 }
 
+/* A bundle holds a log, which is replayed from a temporary file. */
+static int replay_bundle(const struct verb *verb, struct cli *cli, bool seed_given,
+			 uint64_t seed, int argc, char **argv)
+{
+	struct err err = {0};
+	char *log;
+	int code;
+
+	if (sweep_bundle_unpack_log(cli->args[0], &log, &err) < 0) {
+		return cli_complain("replay", "%s", err.text);
+	}
+	cli->args[0] = log;
+	code = replay_log(verb, cli, seed_given, seed, argc, argv);
+	unlink(log);
+	free(log);
+	return code;
+}
+
 /* "a.ini,b.ini" to a list; *out_num is 0 when nothing was given. */
 static const char *const *rule_files(const struct verb *verb, struct cli *cli,
 				     size_t *out_num)
@@ -374,8 +397,8 @@ static int replay_with(const struct verb *verb, struct cli *cli, int argc, char 
 	switch (mode) {
 	case MODE_LOG:
 		/* Its log has one: another is a mistake where it was meant for this. */
-		return replay_log(verb, cli, cli_opt_here(verb, cli, "seed"), seed, argc,
-				  argv);
+		return (bundle_is_bundle(cli->args[0]) ? replay_bundle : replay_log)(
+			verb, cli, cli_opt_here(verb, cli, "seed"), seed, argc, argv);
 	case MODE_OFFLINE:
 		return replay_offline(verb, cli, seed_text != NULL, seed);
 	case MODE_PLAY:

@@ -12,8 +12,28 @@ const struct verb VERBS[] = {
 		.main = cmd_run,
 	},
 	{
+		.name = "test",
+		.usage = "FILE.ini... --seeds LIST [OPTION...] -- CMD ARG...",
+		.help = "a command against many seeds, each a run of its own, and "
+			"reports",
+		.more = "Each seed is a `turncoat run FILE.ini... --seed N -- CMD`, so "
+			"that line "
+			"repeats it.\n"
+			"DIR/N/ has its run.jsonl, result.json, output.txt and services' "
+			"logs.\n"
+			"Exit code: 0 all passed; 1 some failed, or the canary passed; 3 "
+			"a rule "
+			"never fired\n"
+			"over all seeds; 2 error, or every failure is one of set-up; 128 "
+			"+ the "
+			"signal that\n"
+			"stopped it. What has run by then is reported.",
+		.options = TEST_OPTIONS,
+		.main = cmd_test,
+	},
+	{
 		.name = "replay",
-		.usage = "RUN.jsonl | TRACE.pcap [OPTION...] [-- CMD ARG...]",
+		.usage = "RUN.jsonl | BUNDLE | TRACE.pcap [OPTION...] [-- CMD ARG...]",
 		.help = "a logged run again, or a captured trace with a recorded seed",
 		.more = "A log alone is enough: rules, seed and upstreams are in it. "
 			"Each "

@@ -6,6 +6,7 @@
 #include "app/cli.h"
 
 int cmd_run(const struct verb *verb, int argc, char **argv);
+int cmd_test(const struct verb *verb, int argc, char **argv);
 int cmd_replay(const struct verb *verb, int argc, char **argv);
 int cmd_check(const struct verb *verb, int argc, char **argv);
 int cmd_log_show(const struct verb *verb, int argc, char **argv);
@@ -17,6 +18,7 @@ int cmd_help(const struct verb *verb, int argc, char **argv);
 int cmd_version(const struct verb *verb, int argc, char **argv);
 
 extern const struct optrow RUN_OPTIONS[];
+extern const struct optrow TEST_OPTIONS[];
 extern const struct optrow REPLAY_OPTIONS[];
 extern const struct optrow LOG_SHOW_OPTIONS[];
 extern const struct optrow LOG_CANON_OPTIONS[];
