@@ -8,6 +8,7 @@
 #include "app/sweep.h"
 
 #include "app/cli.h"
+#include "app/log_common.h"
 #include "app/pool.h"
 #include "app/sweep_folder.h"
 #include "app/sweep_report.h"
@@ -356,11 +357,10 @@ static void shrink_ended(void *ctx, size_t id, const struct pool_end *end)
 		text_format(&sweep->shrunk, "seed %s: shrinking was stopped, see %s\n",
 			    name, path);
 	} else {
-		text_format(&sweep->shrunk, "seed %s: exit status %d, see %s\n%s", name,
-			    code_of(end->status), path, sweep_last_line(&tail));
-		if (sweep->shrunk.data[sweep->shrunk.len - 1] != '\n') {
-			text_byte(&sweep->shrunk, '\n');
-		}
+		text_format(&sweep->shrunk, "seed %s: exit status %d, see %s\n", name,
+			    code_of(end->status), path);
+		text_safe(&sweep->shrunk, sweep_last_line(&tail));
+		text_byte(&sweep->shrunk, '\n');
 	}
 	text_done(&tail);
 }

@@ -91,7 +91,7 @@ void sweep_run_why(const struct sweep_run *run, struct text *out)
 {
 	const struct sweep_finding *finding = sweep_run_finding(run);
 
-	if (!finding) {
+	if (!finding || (!*finding->name && !*finding->text)) {
 		text_format(out, "exit status %d", run->result.exit_code);
 		return;
 	}
