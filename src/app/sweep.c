@@ -22,7 +22,7 @@
 /* Of the canary when none was given: a test that hangs is a test that fails. */
 #define CANARY_TIMEOUT "60s"
 
-enum { ARGUMENTS_MAX = 24, WHY_MAX = 2000 };
+enum { ARGUMENTS_MAX = 24, LAST_WORDS_MAX = 400, SHRINK_TAIL_BYTES = 2000 };
 
 struct runner {
 	struct sweep *sweep;
@@ -146,6 +146,19 @@ static int code_of(int status)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* Line ends become slashes: it is to be read in a line. */
+static void put_last_words(struct text *out, struct text *tail)
+{
+	sweep_last_line(tail); /* cuts the empty ones off */
+	for (size_t i = 0; i < tail->len; i++) {
+		if (tail->data[i] == '\n') {
+			text_str(out, " / ");
+		} else if (tail->data[i]) {
+			text_byte(out, tail->data[i]);
+		}
+	}
+}
+
 static void read_result(struct runner *runner, const char *name, uint64_t seed,
 			int status, struct sweep_result *out)
 {
@@ -156,15 +169,19 @@ static void read_result(struct runner *runner, const char *name, uint64_t seed,
 	    0) {
 		return;
 	}
-	sweep_tail(path_in(runner, name, "output.txt"), WHY_MAX, &tail);
 	if (WIFSIGNALED(status)) {
-		text_format(&why, "turncoat itself was ended by signal %d",
+		text_format(&why, "turncoat itself was ended by signal %d, ",
 			    WTERMSIG(status));
 	} else {
-		text_format(&why, "turncoat itself left no result, exit status %d",
+		text_format(&why, "turncoat itself left with exit status %d, ",
 			    WEXITSTATUS(status));
 	}
-	text_format(&why, " (%s); its output ends:\n%s", err.text, text_cstr(&tail));
+	text_format(&why, "and no result (%s)", err.text);
+	sweep_tail(path_in(runner, name, "output.txt"), LAST_WORDS_MAX, &tail);
+	if (tail.len) {
+		text_str(&why, "; its output ends: ");
+		put_last_words(&why, &tail);
+	}
 	sweep_result_none(out, code_of(status), text_cstr(&why));
 	text_done(&why);
 	text_done(&tail);
@@ -352,7 +369,7 @@ static void shrink_ended(void *ctx, size_t id, const struct pool_end *end)
 	const char *path = path_in(runner, name, "shrink.txt");
 	struct text tail = {0};
 
-	sweep_tail(path, WHY_MAX, &tail);
+	sweep_tail(path, SHRINK_TAIL_BYTES, &tail);
 	if (end->stopped) {
 		text_format(&sweep->shrunk, "seed %s: shrinking was stopped, see %s\n",
 			    name, path);

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { SHOWN_MAX = 20, WHY_SHOWN = 200 };
+enum { SHOWN_MAX = 20, WHY_SHOWN = 600 };
 
 static void put_why(const struct sweep_run *run, struct text *out)
 {
