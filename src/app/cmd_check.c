@@ -229,6 +229,8 @@ static bool rule_covers(const struct config *config, const struct rule *a,
 		}
 	}
 	return rule_on_all_of(config, a, b) &&
+	       (!a->lane || same_text(a->lane, b->lane)) &&
+	       a->match.k_min <= b->match.k_min && a->match.k_max >= b->match.k_max &&
 	       (!a->filter_text || same_text(a->filter_text, b->filter_text)) &&
 	       (!a->match_text || same_text(a->match_text, b->match_text)) &&
 	       (!a->match.classes ||
@@ -324,7 +326,8 @@ static void warn_never(const struct config *config, const struct rule *rule,
 {
 	struct match classes = {.sides = {true, true},
 				.classes = rule->match.classes,
-				.len_max = UINT64_MAX};
+				.len_max = UINT64_MAX,
+				.k_max = UINT64_MAX};
 	struct unit raw = {.class = "raw"};
 
 	if (rule_inert(rule)) {

@@ -172,6 +172,17 @@ const struct optrow RULE_KEYS[] = {
 		 .metavar = "EXPRESSION",
 		 .help = "tcpdump's language on the lane's addresses: src is the client, "
 			 "dst where it connected to"},
+	[RULE_LANE] = {.name = "lane",
+		       .type = OPT_TEXT,
+		       .min = 1,
+		       .metavar = "NAME",
+		       .help = "the lane's name as logs have it, with * and ?, such as: "
+			       "cache/127.0.0.1#3"},
+	[RULE_K] = {.name = "k",
+		    .type = OPT_TEXT,
+		    .metavar = "N|N-M",
+		    .help = "the unit's ordinal in its lane, side and class, from 0: 7, "
+			    "or 7-9"},
 	[RULE_MATCH] = {.name = "match",
 			.type = OPT_TEXT,
 			.metavar = "/REGEX/",

@@ -105,6 +105,12 @@ static int build_match(const struct section_vals *read, struct arena *arena,
 	    match_parse_length(match, vals[RULE_LENGTH].text, err)) {
 		return rule_context(read, RULE_LENGTH, err);
 	}
+	if (vals[RULE_K].present && match_parse_k(match, vals[RULE_K].text, err)) {
+		return rule_context(read, RULE_K, err);
+	}
+	if (vals[RULE_LANE].present) {
+		rule->lane = vals[RULE_LANE].text;
+	}
 	if (vals[RULE_FILTER].present) {
 		rule->filter_text = vals[RULE_FILTER].text;
 		rule->filter = flowfilter_new(rule->filter_text, err);

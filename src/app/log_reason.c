@@ -176,7 +176,8 @@ void text_no_match(struct text *out, const struct log_case *c, const struct rule
 		   const char *proxy)
 {
 	struct match match = rule->match;
-	struct unit unit = {.class = c->id.class, .whole = true};
+	struct unit unit = {.class = c->id.class, .whole = true, .k = c->id.k};
+	bool right_k = c->id.k >= match.k_min && c->id.k <= match.k_max;
 	int64_t len = log_case_len(c);
 
 	match.regex = NULL;
@@ -189,6 +190,14 @@ void text_no_match(struct text *out, const struct log_case *c, const struct rule
 	} else if (!match.sides[c->id.side]) {
 		text_format(out, "it is about the %s side",
 			    side_name(side_other(c->id.side)));
+	} else if (rule->lane && !glob_match(rule->lane, c->id.lane)) {
+		text_str(out, "the lane is another: lane = ");
+		text_safe(out, rule->lane);
+	} else if (!right_k) {
+		text_format(out, "k is another: k = %ju", (uintmax_t)match.k_min);
+		if (match.k_max != match.k_min) {
+			text_format(out, "-%ju", (uintmax_t)match.k_max);
+		}
 	} else if (!match_unit(&match, c->id.side, &unit)) {
 		text_str(out, "the class is another");
 	} else if (len >= 0 && ((uint64_t)len < rule->match.len_min ||

@@ -70,6 +70,6 @@ uint64_t judgement_draw(const struct judgement *j, unsigned param, uint64_t n);
 /* The rows, each from its own file. */
 extern const struct action_row ACTION_DROP, ACTION_DELAY, ACTION_REORDER,
 	ACTION_DUPLICATE, ACTION_FLIP, ACTION_SET, ACTION_REPLACE, ACTION_TRUNCATE,
-	ACTION_EXTEND, ACTION_RESET, ACTION_CLOSE;
+	ACTION_EXTEND, ACTION_SPLICE, ACTION_RESET, ACTION_CLOSE;
 
 #endif

@@ -27,9 +27,11 @@ void lane_done(struct lane *lane)
 	*lane = (struct lane){0};
 }
 
-static bool rule_touches(const struct rule *rule, enum side side, const bool *applies)
+static bool rule_touches(const struct rule *rule, const struct lane *lane, enum side side,
+			 const bool *applies)
 {
 	return rule->match.sides[side] && !rule_inert(rule) &&
+	       (!rule->lane || glob_match(rule->lane, lane->name)) &&
 	       (!applies || applies[rule->index]);
 }
 
@@ -52,7 +54,7 @@ void lane_bind(struct lane *lane, enum side side, const struct ruleset *set,
 	size_t num = 0;
 
 	for (size_t i = 0; i < set->num_rules; i++) {
-		num += rule_touches(&set->rules[i], side, applies);
+		num += rule_touches(&set->rules[i], lane, side, applies);
 	}
 	if (num > 0) {
 		rules = xcalloc(num, sizeof(*rules));
@@ -62,7 +64,7 @@ void lane_bind(struct lane *lane, enum side side, const struct ruleset *set,
 	for (size_t i = 0; i < set->num_rules; i++) {
 		const struct rule *rule = &set->rules[i];
 
-		if (rule_touches(rule, side, applies)) {
+		if (rule_touches(rule, lane, side, applies)) {
 			rules[num++] = (struct lane_rule){
 				.rule = rule,
 				.key = prf_key_derive(&rule->key, (uint64_t)side,

@@ -52,10 +52,10 @@ void lane_init(struct lane *lane, const char *name);
 void lane_done(struct lane *lane);
 
 /* Binds the rules that can touch a lane side: applies[i] says whether rule i's `on` and
- * filter do (NULL: all do). Inert rules and those for the other side touch nothing. When
- * it was bound before, rules that keep their name keep their place in the schedule;
- * ordinals always go on. stats[i], if stats is given, is where rule i counts. Decisions
- * made under the old binding must have been applied. */
+ * filter do (NULL: all do). Inert rules, those for other lanes and those for the other
+ * side touch nothing. When it was bound before, rules that keep their name keep their
+ * place in the schedule; ordinals always go on. stats[i], if stats is given, is where
+ * rule i counts. Decisions made under the old binding must have been applied. */
 void lane_bind(struct lane *lane, enum side side, const struct ruleset *set,
 	       const bool *applies, struct rule_stats *const *stats);
 bool lane_side_touched(const struct lane *lane, enum side side);

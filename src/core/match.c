@@ -181,6 +181,7 @@ void match_init(struct match *match)
 	*match = (struct match){
 		.sides = {true, true},
 		.len_max = UINT64_MAX,
+		.k_max = UINT64_MAX,
 	};
 }
 
@@ -195,26 +196,30 @@ bool match_needs_whole(const struct match *match)
 	return match->regex || match->len_min > 0 || match->len_max != UINT64_MAX;
 }
 
-/* A glob with * and ? over a name; names and globs are short, so plain recursion on '*'.
- * */
-static bool glob_match(const char *glob, const char *name)
+/* The last '*' takes as little as it can, and one byte more where the rest fails: that
+ * is enough, as no earlier one could give the rest more to choose from. */
+bool glob_match(const char *glob, const char *name)
 {
-	for (; *glob; glob++, name++) {
+	const char *behind_star = NULL, *taken = NULL;
+
+	while (*name) {
 		if (*glob == '*') {
-			for (;; name++) {
-				if (glob_match(glob + 1, name)) {
-					return true;
-				}
-				if (!*name) {
-					return false;
-				}
-			}
-		}
-		if (!*name || (*glob != '?' && *glob != *name)) {
+			behind_star = ++glob;
+			taken = name;
+		} else if (*glob == '?' || *glob == *name) {
+			glob++;
+			name++;
+		} else if (behind_star) {
+			glob = behind_star;
+			name = ++taken;
+		} else {
 			return false;
 		}
 	}
-	return !*name;
+	while (*glob == '*') {
+		glob++;
+	}
+	return !*glob;
 }
 
 static bool match_class(const struct match *match, const char *class)
@@ -232,6 +237,9 @@ bool match_unit(const struct match *match, enum side side, const struct unit *un
 	size_t at, len;
 
 	if (!match->sides[side]) {
+		return false;
+	}
+	if (unit->k < match->k_min || unit->k > match->k_max) {
 		return false;
 	}
 	if (match->classes && !match_class(match, unit->class)) {
@@ -348,5 +356,35 @@ int match_parse_length(struct match *match, const char *text, struct err *err)
 	}
 	match->len_min = min;
 	match->len_max = max;
+	return 0;
+}
+
+int match_parse_k(struct match *match, const char *text, struct err *err)
+{
+	const char *dash = strchr(text, '-');
+	char first[24];
+	uint64_t min, max;
+	size_t len = dash ? (size_t)(dash - text) : strlen(text);
+	int code;
+
+	if (len >= sizeof(first)) {
+		len = sizeof(first) - 1; /* no ordinal has so many digits */
+	}
+	memcpy(first, text, len);
+	first[len] = '\0';
+	code = parse_u64(first, 0, INT64_MAX, &min, err);
+	max = min;
+	if (code == 0 && dash) {
+		code = parse_u64(dash + 1, 0, INT64_MAX, &max, err);
+	}
+	if (code < 0) {
+		return err_context(err, "\"%s\" (write 7 or 7-9)", text);
+	}
+	if (min > max) {
+		return err_set(err, ERR_INPUT, "\"%s\": the first is above the second",
+			       text);
+	}
+	match->k_min = min;
+	match->k_max = max;
 	return 0;
 }

@@ -1,9 +1,10 @@
-/* Which units a rule is about: side, class, length, and a PCRE2 pattern on the bytes.
+/* Which units a rule is about: side, class, ordinal, length, and a PCRE2 pattern on the
+ * bytes.
  *
- * Proxy and flow filter are decided once a lane, by the plane (core knows no addresses).
- * All matching reads the unit as it came in, never as another rule changed it (P3). A
- * struct match lives in its rule set's arena; the compiled pattern is freed by
- * match_done().
+ * Lane, proxy and flow filter are decided once a lane, the latter two by the plane (core
+ * knows no addresses). All matching reads the unit as it came in, never as another rule
+ * changed it (P3). A struct match lives in its rule set's arena; the compiled pattern is
+ * freed by match_done().
  */
 #ifndef CORE_MATCH_H
 #define CORE_MATCH_H
@@ -41,6 +42,7 @@ struct match {
 	const char *const
 		*classes; /* globs with * and ?, NULL-terminated; NULL: any class */
 	uint64_t len_min, len_max; /* bytes, inclusive; 0 and UINT64_MAX: any */
+	uint64_t k_min, k_max;	   /* ordinals, inclusive; 0 and UINT64_MAX: any */
 	struct regex *regex;	   /* NULL: any bytes */
 	bool regex_negated;	   /* match = !/…/ */
 };
@@ -51,10 +53,14 @@ void match_done(struct match *match);
 bool match_needs_whole(const struct match *match);
 bool match_unit(const struct match *match, enum side side, const struct unit *unit);
 
+/* Does the name match the glob with * and ?; in time of at most glob times name. */
+bool glob_match(const char *glob, const char *name);
+
 /* "GET|POST", "GET,P*": to match->classes. "10-200", "64", ">=100B": to len_min, len_max.
- * */
+ * "7", "7-9": to k_min, k_max. */
 int match_parse_classes(struct match *match, const char *text, struct arena *arena,
 			struct err *err);
 int match_parse_length(struct match *match, const char *text, struct err *err);
+int match_parse_k(struct match *match, const char *text, struct err *err);
 
 #endif

@@ -41,6 +41,18 @@ bool rule_inert(const struct rule *rule)
 	return rule->chance.num == 0;
 }
 
+/* Ordinals are counted from 0, so k = 7 is the 8th; the key's own words are clearer. */
+static void describe_k(const struct match *match, struct text *out)
+{
+	if (match->k_min == match->k_max) {
+		text_format(out, " with k = %llu", (unsigned long long)match->k_min);
+	} else if (match->k_max != UINT64_MAX) {
+		text_format(out, " with k from %llu to %llu",
+			    (unsigned long long)match->k_min,
+			    (unsigned long long)match->k_max);
+	}
+}
+
 static void describe_units(const struct rule *rule, struct text *out)
 {
 	const struct match *match = &rule->match;
@@ -71,6 +83,11 @@ static void describe_units(const struct rule *rule, struct text *out)
 	if (rule->match_text) {
 		text_str(out, match->regex_negated ? " not matching " : " matching ");
 		text_str(out, rule->match_text + (match->regex_negated ? 1 : 0));
+	}
+	describe_k(match, out);
+	if (rule->lane) {
+		text_str(out, " in lane ");
+		text_str(out, rule->lane);
 	}
 	for (const char *const *on = rule->on; on && *on; on++) {
 		text_str(out, on == rule->on ? " on " : ", ");

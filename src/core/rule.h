@@ -23,6 +23,7 @@ struct rule {
 	unsigned line;
 	unsigned index;		   /* in file order */
 	const char *const *on;	   /* names of proxies, NULL-terminated; NULL: all */
+	const char *lane;	   /* a glob over lanes' names; NULL: all */
 	struct flowfilter *filter; /* NULL: every flow */
 	const char *filter_text;
 	struct match match;

@@ -179,7 +179,8 @@ static void all_keys_of_a_rule(void **state)
 	struct config *config = must_parse(
 		PROXY UDP_PROXY
 		"[rule r]\non = p, p u\nside = reply\nclass = GET|P*\nlength = 10-200\n"
-		"filter = src net 10.0.0.0/8 and tcp\nmatch = !/^-ERR x/i\nchance = 1 in "
+		"filter = src net 10.0.0.0/8 and tcp\nlane = p/a*#1\nk = 7-9\n"
+		"match = !/^-ERR x/i\nchance = 1 in "
 		"20\n"
 		"skip = 2\ncount = 3\nevery = 4\nburst = 5\nuntil = 60\n"
 		"do = mutate flip bits=2\ndo = delay time=50ms\n");
@@ -196,6 +197,9 @@ static void all_keys_of_a_rule(void **state)
 	assert_int_equal(rule->match.len_max, 200);
 	assert_non_null(rule->filter);
 	assert_string_equal(rule->filter_text, "src net 10.0.0.0/8 and tcp");
+	assert_string_equal(rule->lane, "p/a*#1");
+	assert_int_equal(rule->match.k_min, 7);
+	assert_int_equal(rule->match.k_max, 9);
 	assert_non_null(rule->match.regex);
 	assert_true(rule->match.regex_negated);
 	assert_string_equal(rule->match_text, "!/^-ERR x/i");
@@ -349,6 +353,13 @@ static void errors_say_file_line_and_name(void **state)
 		{PROXY "[rule r]\nevery = 0\ndo = drop\n",
 		 "a.ini:5: every: 0 is out of range"},
 		{PROXY "[rule r]\nlength = 9-8\ndo = drop\n", "a.ini:5: length: "},
+		{PROXY "[rule r]\nk = 9-8\ndo = drop\n",
+		 "a.ini:5: k: \"9-8\": the first is above the second"},
+		{PROXY "[rule r]\nk = -1\ndo = drop\n", "a.ini:5: k: \"-1\" (write 7"},
+		{PROXY "[rule r]\nk = 1-\ndo = drop\n", "a.ini:5: k: \"1-\" (write 7"},
+		{PROXY "[rule r]\nk = 99999999999999999999999999\ndo = drop\n",
+		 "a.ini:5: k: \"9999"},
+		{PROXY "[rule r]\nlane =\ndo = drop\n", "a.ini:5: "},
 		{PROXY "[rule r]\nmatch = x\ndo = drop\n",
 		 "a.ini:5: match: 'x' is not a pattern between slashes"},
 		{PROXY "[rule r]\nmatch = /(/\ndo = drop\n", "a.ini:5: match: "},

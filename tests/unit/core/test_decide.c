@@ -192,6 +192,7 @@ static void a_cell_must_be_whole_for_actions_that_need_it(void **state)
 		{"mutate replace pattern=/a/ with=b", true},
 		{"mutate truncate to=1", true},
 		{"mutate extend by=1", true},
+		{"mutate splice at=0 remove=1", true},
 	};
 
 	(void)state;

@@ -149,6 +149,80 @@ static void bad_lengths_are_refused(void **state)
 	}
 }
 
+/* --- ordinals --- */
+
+static void ordinals_are_inclusive_and_need_no_bytes(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t k;
+		bool wanted;
+	} ROWS[] = {
+		{"0", 0, true},	   {"0", 1, false},
+		{"7", 6, false},   {"7", 7, true},
+		{"7-9", 6, false}, {"7-9", 7, true},
+		{"7-9", 9, true},  {"7-9", 10, false},
+		{"3-3", 3, true},  {"0-9223372036854775807", INT64_MAX, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		struct match match;
+		struct unit unit = {.class = "a", .k = ROWS[i].k};
+		struct err err;
+
+		match_init(&match);
+		assert_int_equal(match_parse_k(&match, ROWS[i].text, &err), 0);
+		assert_false(match_needs_whole(&match));
+		if (match_unit(&match, SIDE_REQUEST, &unit) != ROWS[i].wanted) {
+			fail_msg("%s on %ju", ROWS[i].text, (uintmax_t)ROWS[i].k);
+		}
+	}
+}
+
+static void bad_ordinals_are_refused(void **state)
+{
+	static const char *const ROWS[] = {"",
+					   "-",
+					   "5-",
+					   "-5",
+					   "9-3",
+					   "x",
+					   "1B",
+					   "1-2-3",
+					   "9223372036854775808",
+					   "99999999999999999999999999999"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		struct match match;
+		struct err err = {0};
+
+		match_init(&match);
+		if (match_parse_k(&match, ROWS[i], &err) == 0) {
+			fail_msg("\"%s\" was taken", ROWS[i]);
+		}
+		assert_int_equal(match.k_max, UINT64_MAX);
+	}
+}
+
+/* --- globs --- */
+
+static void a_glob_of_many_stars_ends(void **state)
+{
+	char name[256] = {0};
+
+	(void)state;
+	memset(name, 'a', sizeof(name) - 1);
+	assert_false(glob_match("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b", name));
+	assert_true(glob_match("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*", name));
+	assert_true(glob_match("*", ""));
+	assert_true(glob_match("", ""));
+	assert_false(glob_match("?", ""));
+	assert_true(glob_match("c*/127.0.0.?#1", "cache/127.0.0.1#1"));
+	assert_false(glob_match("cache/127.0.0.1#1", "cache/127.0.0.1#11"));
+}
+
 static void sides_are_told_apart(void **state)
 {
 	struct match match;
@@ -335,6 +409,9 @@ int main(void)
 		cmocka_unit_test(lengths_are_inclusive),
 		cmocka_unit_test(units_outside_the_lengths_do_not_match),
 		cmocka_unit_test(bad_lengths_are_refused),
+		cmocka_unit_test(ordinals_are_inclusive_and_need_no_bytes),
+		cmocka_unit_test(bad_ordinals_are_refused),
+		cmocka_unit_test(a_glob_of_many_stars_ends),
 		cmocka_unit_test(sides_are_told_apart),
 		cmocka_unit_test(flags_change_what_patterns_find),
 		cmocka_unit_test(bad_patterns_say_where),

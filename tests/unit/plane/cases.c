@@ -20,7 +20,7 @@ static void put_mutate(struct rng *rng, struct text *out)
 {
 	unsigned long long at = rng_below(rng, 12);
 
-	switch (rng_below(rng, 7)) {
+	switch (rng_below(rng, 8)) {
 	case 0:
 		text_format(out, "do = mutate flip bits=%llu\n",
 			    (unsigned long long)rng_between(rng, 1, 9));
@@ -51,6 +51,12 @@ static void put_mutate(struct rng *rng, struct text *out)
 	case 6:
 		text_format(out, "do = mutate extend by=%llu fill=%s fixup=%s\n", at + 1,
 			    rng_odds(rng, 1, 2) ? "random" : "7a30", PICK(rng, FIXUPS));
+		break;
+	case 7:
+		text_format(out,
+			    "do = mutate splice at=%llu remove=%llu bytes=%s fixup=%s\n",
+			    at, (unsigned long long)rng_below(rng, 4),
+			    rng_odds(rng, 1, 2) ? "00" : "7a6170", PICK(rng, FIXUPS));
 		break;
 	}
 }
@@ -108,6 +114,10 @@ static void put_rule(struct rng *rng, const struct allowed *allowed, char name,
 	text_format(out, "[%c]\nside = %s\n", name, PICK(rng, SIDES));
 	if (rng_odds(rng, 1, 4)) {
 		text_format(out, "class = %s\n", PICK(rng, CLASSES));
+	}
+	if (rng_odds(rng, 1, 6)) {
+		text_format(out, "k = %llu-%llu\n", (unsigned long long)rng_below(rng, 3),
+			    (unsigned long long)rng_between(rng, 3, 9));
 	}
 	if (rng_odds(rng, 1, 6)) {
 		text_format(out, "length = %s\n", PICK(rng, LENGTHS));

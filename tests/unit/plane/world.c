@@ -143,6 +143,10 @@ static void set_key(struct rule *rule, const char *key, const char *value,
 		rule->match.sides[SIDE_REPLY] = strcmp(value, "request") != 0;
 	} else if (strcmp(key, "class") == 0) {
 		code = match_parse_classes(&rule->match, value, arena, &err);
+	} else if (strcmp(key, "lane") == 0) {
+		rule->lane = arena_copy_text(arena, value);
+	} else if (strcmp(key, "k") == 0) {
+		code = match_parse_k(&rule->match, value, &err);
 	} else if (strcmp(key, "length") == 0) {
 		code = match_parse_length(&rule->match, value, &err);
 	} else if (strcmp(key, "match") == 0) {
