@@ -32,6 +32,7 @@ void ddmin_init(struct ddmin *dd, size_t num)
 	*dd = (struct ddmin){
 		.set = xcalloc(num, sizeof(*dd->set)),
 		.num = num,
+		.total = num,
 		.starts = xcalloc(num + 1, sizeof(*dd->starts)),
 		.out = xcalloc(num, sizeof(*dd->out)),
 	};
@@ -43,6 +44,10 @@ void ddmin_init(struct ddmin *dd, size_t num)
 
 void ddmin_done(struct ddmin *dd)
 {
+	for (size_t i = 0; i < dd->num_passed; i++) {
+		free(dd->passed[i]);
+	}
+	free(dd->passed);
 	free(dd->set);
 	free(dd->starts);
 	free(dd->out);
@@ -64,25 +69,73 @@ static size_t put_subset(struct ddmin *dd, bool complement, size_t part)
 	return num;
 }
 
-bool ddmin_ahead(struct ddmin *dd, size_t n, const size_t **out, size_t *out_num)
+/* --- what passed --- */
+
+static void remember_passed(struct ddmin *dd, const size_t *items, size_t num)
+{
+	unsigned char *bits = xcalloc(dd->total / 8 + 1, 1);
+
+	for (size_t i = 0; i < num; i++) {
+		bits[items[i] / 8] |= (unsigned char)(1U << items[i] % 8);
+	}
+	if (dd->num_passed == dd->cap_passed) {
+		dd->cap_passed = dd->cap_passed ? 2 * dd->cap_passed : 16;
+		dd->passed = xrealloc(dd->passed, dd->cap_passed * sizeof(*dd->passed));
+	}
+	dd->passed[dd->num_passed++] = bits;
+}
+
+static bool is_within(const unsigned char *bits, const size_t *items, size_t num)
+{
+	for (size_t i = 0; i < num; i++) {
+		if (!(bits[items[i] / 8] >> items[i] % 8 & 1)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool passes_surely(const struct ddmin *dd, const size_t *items, size_t num)
+{
+	for (size_t i = 0; !dd->last && i < dd->num_passed; i++) {
+		if (is_within(dd->passed[i], items, num)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* --- the rounds --- */
+
+/* The subset at this place of the rest of the round; false: the round is over by then. */
+static bool put_place(struct ddmin *dd, size_t place, size_t *out_num)
 {
 	bool complement = dd->complements;
-	size_t at = dd->tried;
+	size_t at = dd->tried + place;
 
-	if (dd->done || n >= 2 * dd->parts) {
-		return false;
-	}
-	at += n;
 	if (!complement && at >= dd->parts && dd->parts > 2) {
 		complement = true;
 		at -= dd->parts;
 	}
 	if (at >= dd->parts) {
-		return false; /* in the next round */
+		return false;
 	}
 	*out_num = put_subset(dd, complement, (dd->first + at) % dd->parts);
-	*out = dd->out;
 	return true;
+}
+
+bool ddmin_ahead(struct ddmin *dd, size_t n, const size_t **out, size_t *out_num)
+{
+	size_t num;
+
+	for (size_t place = 0; !dd->done && put_place(dd, place, &num); place++) {
+		if (!passes_surely(dd, dd->out, num) && n-- == 0) {
+			*out = dd->out;
+			*out_num = num;
+			return true;
+		}
+	}
+	return false;
 }
 
 bool ddmin_next(struct ddmin *dd, const size_t **out, size_t *out_num)
@@ -113,37 +166,74 @@ static void reduce_by_part(struct ddmin *dd, size_t part)
 	dd->parts--;
 	dd->first = part % dd->parts;
 	dd->tried = 0;
+	dd->done = dd->num <= 1;
 }
 
 static void next_round(struct ddmin *dd)
 {
-	if (dd->parts == dd->num) {
+	if (dd->last) {
 		dd->done = true;
+	} else if (dd->parts == dd->num) {
+		cut_in_parts(dd, dd->num);
+		dd->last = true;
+		dd->complements = true;
+	} else {
+		cut_in_parts(dd, 2 * dd->parts < dd->num ? 2 * dd->parts : dd->num);
+	}
+}
+
+/* One that did not fail is behind us. */
+static void go_on(struct ddmin *dd)
+{
+	/* Of two parts each is all but the other. */
+	bool halves = dd->parts == 2 && !dd->last;
+
+	if (dd->tried < dd->parts && !(halves && dd->complements)) {
 		return;
 	}
-	cut_in_parts(dd, 2 * dd->parts < dd->num ? 2 * dd->parts : dd->num);
+	if (dd->complements || halves) {
+		next_round(dd);
+	} else {
+		dd->complements = true;
+		dd->tried = 0;
+	}
+}
+
+/* To the next one that needs a test. */
+static void skip_sure_ones(struct ddmin *dd)
+{
+	size_t num;
+
+	while (!dd->done && put_place(dd, 0, &num) && passes_surely(dd, dd->out, num)) {
+		dd->tried++;
+		go_on(dd);
+	}
 }
 
 void ddmin_tell(struct ddmin *dd, enum ddmin_answer answer)
 {
-	size_t part = (dd->first + dd->tried) % dd->parts;
+	size_t part = (dd->first + dd->tried) % dd->parts, num;
+	bool there = !dd->done && put_place(dd, 0, &num);
 
-	assert(!dd->done);
-	if (answer == DDMIN_FAIL) {
-		if (!dd->complements) {
+	assert(there);
+	switch (answer) {
+	case DDMIN_FAIL:
+		if (dd->complements) {
+			reduce_by_part(dd, part);
+		} else {
 			reduce_to_part(dd, part);
-			return;
 		}
-		reduce_by_part(dd, part);
-	} else {
+		break;
+	case DDMIN_PASS:
+		remember_passed(dd, dd->out, num);
 		dd->tried++;
+		break;
+	case DDMIN_UNRESOLVED:
+		dd->tried++;
+		break;
 	}
-	/* Of two parts each is all but the other. */
-	if (dd->complements ? dd->tried == dd->parts || dd->parts == 2
-			    : dd->tried == dd->parts && dd->parts == 2) {
-		next_round(dd);
-	} else if (!dd->complements && dd->tried == dd->parts) {
-		dd->complements = true;
-		dd->tried = 0;
+	if (!dd->done) {
+		go_on(dd);
 	}
+	skip_sure_ones(dd);
 }

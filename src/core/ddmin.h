@@ -10,7 +10,11 @@
  * failing is monotone (more items never mend it) no subset of the result fails. An
  * unresolved test is no failure, so its subset is never taken.
  *
- * It takes at most n*n + 3n tests, and about 2 log2(n) when one item alone fails. The
+ * A set that is part of one that passed is taken to pass without a test, as it does where
+ * failing is monotone. Whether it was is not left to faith: at the end each item is tried
+ * without by a test of its own.
+ *
+ * It takes at most n*n + 4n tests, and about 2 log2(n) when one item alone fails. The
  * caller owns the struct; ddmin_done() frees what it holds.
  */
 #ifndef CORE_DDMIN_H
@@ -36,7 +40,11 @@ struct ddmin {
 	bool complements;
 	size_t first; /* the part that the round began with */
 	size_t tried; /* so many of this half of the round did not fail */
+	bool last;    /* each item's own test, at the end */
 	bool done;
+	size_t total;		/* of ddmin_init() */
+	unsigned char **passed; /* sets, as bits */
+	size_t num_passed, cap_passed;
 	size_t *out;
 };
 
