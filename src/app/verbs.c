@@ -63,6 +63,29 @@ const struct verb VERBS[] = {
 		.main = cmd_replay,
 	},
 	{
+		.name = "shrink",
+		.usage = "RUN.jsonl [OPTION...] -- CMD ARG...",
+		.help = "the fewest and weakest faults of a logged run that still fail",
+		.more = "Replays the log with fewer and fewer of its faults (delta "
+			"debugging) as long as it\n"
+			"fails as before: the same verdict and findings. Then each fault "
+			"is made weaker. What\n"
+			"is left is written to DIR: shrunk.ini, a rule file that needs "
+			"no "
+			"seed, shrunk.jsonl,\n"
+			"the log of a run with it, and shrunk.faults for replay --only. "
+			"A "
+			"target that fails now\n"
+			"and then is tried as often as --confidence asks. What was tried "
+			"is "
+			"kept in DIR, so the\n"
+			"same command goes on where it was interrupted.\n"
+			"Exit code: 0 shrunk; 1 it does not fail, or ended before the "
+			"minimum; 2 error.",
+		.options = SHRINK_OPTIONS,
+		.main = cmd_shrink,
+	},
+	{
 		.name = "check",
 		.usage = "FILE.ini...",
 		.help = "parse rule files and say in words what they do",

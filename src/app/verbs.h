@@ -8,6 +8,7 @@
 int cmd_run(const struct verb *verb, int argc, char **argv);
 int cmd_test(const struct verb *verb, int argc, char **argv);
 int cmd_replay(const struct verb *verb, int argc, char **argv);
+int cmd_shrink(const struct verb *verb, int argc, char **argv);
 int cmd_check(const struct verb *verb, int argc, char **argv);
 int cmd_log_show(const struct verb *verb, int argc, char **argv);
 int cmd_log_canon(const struct verb *verb, int argc, char **argv);
@@ -20,6 +21,7 @@ int cmd_version(const struct verb *verb, int argc, char **argv);
 extern const struct optrow RUN_OPTIONS[];
 extern const struct optrow TEST_OPTIONS[];
 extern const struct optrow REPLAY_OPTIONS[];
+extern const struct optrow SHRINK_OPTIONS[];
 extern const struct optrow LOG_SHOW_OPTIONS[];
 extern const struct optrow LOG_CANON_OPTIONS[];
 extern const struct optrow LOG_DIFF_OPTIONS[];

@@ -1,0 +1,65 @@
+/* The children of `turncoat shrink`: replays and runs of this program, several at a time,
+ * each with a directory of its own, and how they went.
+ *
+ * It knows nothing of faults: it is given what stands in the file that the child reads.
+ * SIGINT and SIGTERM are taken while it lives, and end the waiting.
+ */
+#ifndef APP_SHRINK_POOL_H
+#define APP_SHRINK_POOL_H
+
+#include "base/err.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum attempt_kind {
+	ATTEMPT_ONLY,  /* a replay of the log with some faults only */
+	ATTEMPT_RULES, /* a run of a rule file */
+};
+
+struct attempt {
+	enum attempt_kind kind;
+	struct text text; /* the identities, or the rule file */
+	size_t num_faults;
+	uint64_t key; /* by which it is known again */
+};
+
+enum { POOL_JOBS_MAX = 64 };
+
+struct pool_options {
+	const char *log_path;
+	char **command;	 /* ends with NULL */
+	const char *dir; /* of which each child gets a folder */
+	unsigned jobs;
+	const char *timeout; /* of the command, as written; NULL: none */
+};
+
+struct pool_result {
+	size_t which;	     /* as pool_start() was told */
+	const char *outcome; /* app/shrink_outcome.h; until the next call */
+	char dir[512];	     /* the child's; pool_remove() or pool_keep() ends it */
+};
+
+struct pool;
+
+int pool_new(const struct pool_options *options, struct pool **out, struct err *err);
+void pool_free(struct pool *pool); /* NULL is fine; ends the children */
+
+bool pool_full(const struct pool *pool);
+unsigned pool_running(const struct pool *pool, size_t which);
+int pool_start(struct pool *pool, const struct attempt *attempt, size_t which,
+	       struct err *err);
+/* True: a child has ended. False: none runs, or a signal asked to stop. */
+bool pool_wait(struct pool *pool, struct pool_result *out);
+/* Ends the children; how they went no longer counts. */
+void pool_cancel(struct pool *pool);
+bool pool_interrupted(const struct pool *pool);
+uint64_t pool_runs(const struct pool *pool); /* begun so far */
+
+/* Its log and its output become these files; the rest goes. */
+void pool_keep(const struct pool_result *result, const char *log_path,
+	       const char *output_path);
+void pool_remove(const struct pool_result *result);
+
+#endif
