@@ -85,6 +85,10 @@ struct shrink_counts {
 };
 struct shrink_counts shrink_repeat(struct shrink *s, const struct shrink_set *set,
 				   unsigned num, bool fresh);
+/* Runs the set once, unless it is known how it goes: when that leaves it open because
+ * units of faults did not come, *out are those that did. False: it does not, or none
+ * came. */
+bool shrink_came(struct shrink *s, const struct shrink_set *set, struct shrink_set *out);
 /* The most frequent failure of the full set's runs so far; NULL: none. The caller frees.
  */
 char *shrink_frequent_failure(const struct shrink *s, const struct shrink_set *set);

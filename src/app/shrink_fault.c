@@ -357,6 +357,10 @@ static void put_changed(const struct deed *deed, struct text *out)
 	}
 	if (gone == added) {
 		text_format(out, "%zu byte%s changed", gone, gone == 1 ? "" : "s");
+	} else if (gone == 0) {
+		text_format(out, "%zu byte%s put in", added, added == 1 ? "" : "s");
+	} else if (added == 0) {
+		text_format(out, "%zu byte%s taken out", gone, gone == 1 ? "" : "s");
 	} else {
 		text_format(out, "%zu byte%s replaced by %zu", gone, gone == 1 ? "" : "s",
 			    added);

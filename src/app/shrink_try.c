@@ -352,6 +352,61 @@ struct shrink_counts shrink_repeat(struct shrink *s, const struct shrink_set *se
 	return counts;
 }
 
+/* Which of the set's faults the log of a child has. */
+static void pick_came(const struct shrink *s, const struct shrink_set *set,
+		      const char *dir, struct shrink_set *out)
+{
+	struct text path = {0};
+	struct replay_log *log = NULL;
+
+	text_format(&path, "%s/run.jsonl", dir);
+	shrink_set_copy(set, out);
+	out->num = 0;
+	if (replay_log_load(text_cstr(&path), REPLAY_FAIL, &log, NULL) != 0) {
+		log = NULL;
+	}
+	for (size_t i = 0; log && i < set->num; i++) {
+		const struct fault *fault = &s->list.faults[set->which[i]];
+		const struct replay_lane *lane =
+			replay_lane_find(log->replay, fault->lane);
+		const struct replay_unit *unit =
+			lane ? replay_unit_find(&lane->sides[fault->side], fault->class,
+						fault->k)
+			     : NULL;
+
+		if (unit && unit->faulty) {
+			out->which[out->num] = set->which[i];
+			out->deeds[out->num++] = set->deeds[i];
+		}
+	}
+	replay_log_free(log);
+	text_done(&path);
+}
+
+bool shrink_came(struct shrink *s, const struct shrink_set *set, struct shrink_set *out)
+{
+	struct pool_result result;
+	struct attempt attempt;
+	const char *known;
+	bool open = false;
+
+	attempt_init(s, set, &attempt);
+	known = shrink_cache_get(s->cache, attempt.key, 0);
+	if ((!known || shrink_outcome_unresolved(known)) && start(s, &attempt, 0) &&
+	    pool_wait(s->pool, &result)) {
+		shrink_cache_add(s->cache, attempt.key, attempt.num_faults,
+				 result.outcome);
+		open = shrink_outcome_unresolved(result.outcome);
+		if (open) {
+			pick_came(s, set, result.dir, out);
+			open = out->num > 0 && out->num < set->num;
+		}
+		pool_remove(&result);
+	}
+	text_done(&attempt.text);
+	return open;
+}
+
 char *shrink_frequent_failure(const struct shrink *s, const struct shrink_set *set)
 {
 	const char *best = NULL, *outcome;

@@ -13,7 +13,7 @@
 #define MS_NS INT64_C(1000000)
 #define DELAY_FOR_DROP_NS (INT64_C(1000) * MS_NS)
 
-/* Is the best still failing with this deed of its i-th fault? Then it becomes the best. */
+/* Does it still fail with this deed of the best's i-th fault? Then that is the best. */
 static bool try_deed(struct shrink *s, size_t i, const struct deed *deed)
 {
 	struct shrink_set set = {0};
