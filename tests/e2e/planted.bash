@@ -14,12 +14,12 @@ planted_rows=(
 	'ack-before-write   safety   confirmed-is-kept 1 $TURNCOAT_PUTS_PORT'
 	'double-charge      safety   charged-once      1 $TURNCOAT_PAY_PORT'
 	'lost-retry         liveness all-puts-arrive   2 $TURNCOAT_PUTS_PORT'
-	'missing-timeout    timeout  command           1 $TURNCOAT_LINK_PORT'
+	'missing-timeout    timeout  cmd               1 $TURNCOAT_LINK_PORT'
 	'reorder-counter    safety   last-update-wins  1 $TURNCOAT_UPDATES_PORT'
 	'stale-cache        safety   reads-are-fresh   1 $TURNCOAT_ORIGIN_PORT $TURNCOAT_CACHE_PORT'
 	'stuck-lock         liveness all-locks-released 1 $TURNCOAT_LINK_PORT'
 	'torn-read          crash    echo              1 $TURNCOAT_WIRE_PORT'
-	'twice-applied      failed   command           1 $TURNCOAT_SUMS_PORT'
+	'twice-applied      failed   cmd               1 $TURNCOAT_SUMS_PORT'
 	'unchecked-checksum safety   stored-as-sent    1 $TURNCOAT_WIRE_PORT'
 )
 
@@ -38,7 +38,8 @@ sweep() {
 	local twin=$1 out=$2 seeds=$3 wanted=$4 status
 
 	TWIN=$twin "$turncoat" test "$rules" --seeds "$seeds" --jobs 4 --timeout 3s \
-		--out "$out" --allow-vacuous "${@:5}" -- "${command[@]}" >"$out.out" 2>&1
+		--out "$out" --json "$out.json" --allow-vacuous "${@:5}" \
+		-- "${command[@]}" >"$out.out" 2>&1
 	status=$?
 	[ "$status" -eq "$wanted" ] || {
 		echo "exit status $status, not $wanted"
@@ -47,21 +48,16 @@ sweep() {
 	}
 }
 
-# failing OUT: the first seed whose verdict and finding are the row's.
+# failing OUT: the first seed whose verdict and finding are the row's. (Runs that the sweep cut
+# short have results as well, but are not in its report.)
 failing() {
-	local result
-
-	for result in "$1"/*/result.json; do
-		if jq -e --arg verdict "$verdict" --arg finding "$finding" '
-			.verdict == $verdict and any(.findings[];
-				.kind == $verdict and .name == $finding)' "$result" >/dev/null; then
-			basename "$(dirname "$result")"
-			return
-		fi
-	done
-	echo "none of these is $verdict, $finding:"
-	jq -c '[.seed, .verdict, [.findings[] | [.kind, .name]]]' "$1"/*/result.json
-	return 1
+	jq -er --arg verdict "$verdict" --arg finding "$finding" '
+		first(.runs[] | select(.verdict == $verdict and any(.findings[];
+			.kind == $verdict and .name == $finding))).seed' "$1.json" || {
+		echo "none is $verdict, $finding:"
+		jq -c '.runs[] | [.seed, .verdict, .findings]' "$1.json"
+		return 1
+	}
 }
 
 # signature RESULT: what has to be the same the second time.
