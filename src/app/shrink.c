@@ -82,7 +82,7 @@ static int put_about(const struct shrink_options *options, struct text *out,
 static int open_out(struct shrink *s, struct err *err)
 {
 	const struct shrink_options *o = s->options;
-	struct pool_options pool = {
+	struct shrink_pool_options pool = {
 		.log_path = o->log_path,
 		.command = o->command,
 		.jobs = o->jobs,
@@ -103,7 +103,7 @@ static int open_out(struct shrink *s, struct err *err)
 	if (code == 0) {
 		/* Lives as long as the list. */
 		pool.dir = arena_format(&s->list.arena, "%s/tries", o->out_dir);
-		code = pool_new(&pool, &s->pool, err);
+		code = shrink_pool_new(&pool, &s->pool, err);
 	}
 	if (code == 0 && known > 0) {
 		say(s, "%zu runs are known from before: %s", known, text_cstr(&path));
@@ -448,7 +448,8 @@ static void report(struct shrink *s, bool minimal)
 	struct text line = {0};
 
 	text_format(&line, "%zu of %zu faults still fail (%s) after %ju runs, %.1f s%s\n",
-		    s->best.num, s->list.num, s->wanted, (uintmax_t)pool_runs(s->pool),
+		    s->best.num, s->list.num, s->wanted,
+		    (uintmax_t)shrink_pool_runs(s->pool),
 		    (double)(clock_monotonic_ns() - s->begin_ns) / 1e9,
 		    minimal ? "; none of them can be left out" : "");
 	for (size_t i = 0; i < s->best.num && i < FAULTS_SHOWN; i++) {
@@ -498,8 +499,8 @@ static int run_phases(struct shrink *s)
 		cli_complain("shrink",
 			     "%s before it was the minimum; the same command "
 			     "goes on from here",
-			     pool_interrupted(s->pool) ? "interrupted"
-						       : "the budget ran out");
+			     shrink_pool_interrupted(s->pool) ? "interrupted"
+							      : "the budget ran out");
 	}
 	return minimal ? EXIT_PASSED : EXIT_CMD_FAILED;
 }
@@ -522,7 +523,7 @@ int shrink(const struct shrink_options *options)
 	if (s.err.code) {
 		code = cli_complain("shrink", "%s", s.err.text);
 	}
-	pool_free(s.pool);
+	shrink_pool_free(s.pool);
 	shrink_cache_close(s.cache);
 	shrink_set_done(&s.best);
 	fault_list_done(&s.list);

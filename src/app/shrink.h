@@ -54,7 +54,7 @@ struct shrink {
 	const struct shrink_options *options;
 	struct replay_log *log;
 	struct fault_list list;
-	struct pool *pool;
+	struct shrink_pool *pool;
 	struct shrink_cache *cache;
 	char *wanted;	     /* the failure's outcome; NULL: not known yet */
 	bool as_rules;	     /* tries are of rule files */

@@ -29,8 +29,8 @@ struct job {
 	bool busy;
 };
 
-struct pool {
-	struct pool_options options;
+struct shrink_pool {
+	struct shrink_pool_options options;
 	char *self; /* this program */
 	sigset_t signals, before;
 	bool interrupted;
@@ -54,9 +54,10 @@ static void remove_dir(const char *path)
 	(void)nftw(path, remove_entry, OPEN_DIRS_MAX, FTW_DEPTH | FTW_PHYS);
 }
 
-int pool_new(const struct pool_options *options, struct pool **out, struct err *err)
+int shrink_pool_new(const struct shrink_pool_options *options, struct shrink_pool **out,
+		    struct err *err)
 {
-	struct pool *pool = xcalloc(1, sizeof(*pool));
+	struct shrink_pool *pool = xcalloc(1, sizeof(*pool));
 
 	pool->options = *options;
 	pool->self = realpath("/proc/self/exe", NULL);
@@ -64,7 +65,7 @@ int pool_new(const struct pool_options *options, struct pool **out, struct err *
 		free(pool);
 		return err_set_errno(err, "can't find this program itself");
 	}
-	/* They wait until pool_wait() asks for them. */
+	/* They wait until shrink_pool_wait() asks for them. */
 	sigemptyset(&pool->signals);
 	sigaddset(&pool->signals, SIGINT);
 	sigaddset(&pool->signals, SIGTERM);
@@ -73,19 +74,19 @@ int pool_new(const struct pool_options *options, struct pool **out, struct err *
 	remove_dir(options->dir);
 	if (mkdir(options->dir, 0777) < 0) {
 		err_set_errno(err, "can't make %s", options->dir);
-		pool_free(pool);
+		shrink_pool_free(pool);
 		return ERR_SYSTEM;
 	}
 	*out = pool;
 	return 0;
 }
 
-void pool_free(struct pool *pool)
+void shrink_pool_free(struct shrink_pool *pool)
 {
 	if (!pool) {
 		return;
 	}
-	pool_cancel(pool);
+	shrink_pool_cancel(pool);
 	remove_dir(pool->options.dir);
 	sigprocmask(SIG_SETMASK, &pool->before, NULL);
 	text_done(&pool->outcome);
@@ -93,7 +94,7 @@ void pool_free(struct pool *pool)
 	free(pool);
 }
 
-bool pool_full(const struct pool *pool)
+bool shrink_pool_full(const struct shrink_pool *pool)
 {
 	for (unsigned i = 0; i < pool->options.jobs; i++) {
 		if (!pool->jobs[i].busy) {
@@ -103,7 +104,7 @@ bool pool_full(const struct pool *pool)
 	return true;
 }
 
-unsigned pool_running(const struct pool *pool, size_t which)
+unsigned shrink_pool_running(const struct shrink_pool *pool, size_t which)
 {
 	unsigned num = 0;
 
@@ -113,12 +114,12 @@ unsigned pool_running(const struct pool *pool, size_t which)
 	return num;
 }
 
-bool pool_interrupted(const struct pool *pool)
+bool shrink_pool_interrupted(const struct shrink_pool *pool)
 {
 	return pool->interrupted;
 }
 
-uint64_t pool_runs(const struct pool *pool)
+uint64_t shrink_pool_runs(const struct shrink_pool *pool)
 {
 	return pool->runs;
 }
@@ -130,10 +131,10 @@ static char *path_in(struct arena *arena, const struct job *job, const char *nam
 	return arena_format(arena, "%s/%s", job->dir, name);
 }
 
-static char **child_words(const struct pool *pool, const struct job *job,
+static char **child_words(const struct shrink_pool *pool, const struct job *job,
 			  struct arena *arena)
 {
-	const struct pool_options *o = &pool->options;
+	const struct shrink_pool_options *o = &pool->options;
 	size_t num = 0, n = 0;
 	char **words;
 
@@ -169,7 +170,7 @@ static char **child_words(const struct pool *pool, const struct job *job,
 	return words;
 }
 
-static int spawn(const struct pool *pool, struct job *job, struct arena *arena,
+static int spawn(const struct shrink_pool *pool, struct job *job, struct arena *arena,
 		 struct err *err)
 {
 	const char *output = path_in(arena, job, "output");
@@ -193,8 +194,8 @@ static int spawn(const struct pool *pool, struct job *job, struct arena *arena,
 	return code;
 }
 
-int pool_start(struct pool *pool, const struct attempt *attempt, size_t which,
-	       struct err *err)
+int shrink_pool_start(struct shrink_pool *pool, const struct attempt *attempt,
+		      size_t which, struct err *err)
 {
 	struct arena arena = {0};
 	struct job *job = pool->jobs;
@@ -220,7 +221,7 @@ int pool_start(struct pool *pool, const struct attempt *attempt, size_t which,
 	return code;
 }
 
-static struct job *find_ended(struct pool *pool)
+static struct job *find_ended(struct shrink_pool *pool)
 {
 	for (unsigned i = 0; i < pool->options.jobs; i++) {
 		if (pool->jobs[i].busy && process_ended(&pool->jobs[i].process)) {
@@ -230,7 +231,7 @@ static struct job *find_ended(struct pool *pool)
 	return NULL;
 }
 
-static bool any_busy(const struct pool *pool)
+static bool any_busy(const struct shrink_pool *pool)
 {
 	for (unsigned i = 0; i < pool->options.jobs; i++) {
 		if (pool->jobs[i].busy) {
@@ -240,7 +241,8 @@ static bool any_busy(const struct pool *pool)
 	return false;
 }
 
-static void take_result(struct pool *pool, struct job *job, struct pool_result *out)
+static void take_result(struct shrink_pool *pool, struct job *job,
+			struct shrink_pool_result *out)
 {
 	struct arena arena = {0};
 
@@ -255,7 +257,7 @@ static void take_result(struct pool *pool, struct job *job, struct pool_result *
 	arena_done(&arena);
 }
 
-bool pool_wait(struct pool *pool, struct pool_result *out)
+bool shrink_pool_wait(struct shrink_pool *pool, struct shrink_pool_result *out)
 {
 	/* A signal that came in between is still there to be taken. */
 	while (!pool->interrupted && any_busy(pool)) {
@@ -272,7 +274,7 @@ bool pool_wait(struct pool *pool, struct pool_result *out)
 	return false;
 }
 
-void pool_cancel(struct pool *pool)
+void shrink_pool_cancel(struct shrink_pool *pool)
 {
 	struct timespec wait = {.tv_sec = STOP_MAX_S};
 
@@ -302,18 +304,18 @@ void pool_cancel(struct pool *pool)
 	}
 }
 
-void pool_keep(const struct pool_result *result, const char *log_path,
-	       const char *output_path)
+void shrink_pool_keep(const struct shrink_pool_result *result, const char *log_path,
+		      const char *output_path)
 {
 	struct arena arena = {0};
 
 	(void)rename(arena_format(&arena, "%s/run.jsonl", result->dir), log_path);
 	(void)rename(arena_format(&arena, "%s/output", result->dir), output_path);
 	arena_done(&arena);
-	pool_remove(result);
+	shrink_pool_remove(result);
 }
 
-void pool_remove(const struct pool_result *result)
+void shrink_pool_remove(const struct shrink_pool_result *result)
 {
 	remove_dir(result->dir);
 }

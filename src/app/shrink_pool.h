@@ -27,7 +27,7 @@ struct attempt {
 
 enum { POOL_JOBS_MAX = 64 };
 
-struct pool_options {
+struct shrink_pool_options {
 	const char *log_path;
 	char **command;	 /* ends with NULL */
 	const char *dir; /* of which each child gets a folder */
@@ -35,31 +35,32 @@ struct pool_options {
 	const char *timeout; /* of the command, as written; NULL: none */
 };
 
-struct pool_result {
-	size_t which;	     /* as pool_start() was told */
+struct shrink_pool_result {
+	size_t which;	     /* as shrink_pool_start() was told */
 	const char *outcome; /* app/shrink_outcome.h; until the next call */
-	char dir[512];	     /* the child's; pool_remove() or pool_keep() ends it */
+	char dir[512]; /* the child's; shrink_pool_remove() or shrink_pool_keep() ends it */
 };
 
-struct pool;
+struct shrink_pool;
 
-int pool_new(const struct pool_options *options, struct pool **out, struct err *err);
-void pool_free(struct pool *pool); /* NULL is fine; ends the children */
+int shrink_pool_new(const struct shrink_pool_options *options, struct shrink_pool **out,
+		    struct err *err);
+void shrink_pool_free(struct shrink_pool *pool); /* NULL is fine; ends the children */
 
-bool pool_full(const struct pool *pool);
-unsigned pool_running(const struct pool *pool, size_t which);
-int pool_start(struct pool *pool, const struct attempt *attempt, size_t which,
-	       struct err *err);
+bool shrink_pool_full(const struct shrink_pool *pool);
+unsigned shrink_pool_running(const struct shrink_pool *pool, size_t which);
+int shrink_pool_start(struct shrink_pool *pool, const struct attempt *attempt,
+		      size_t which, struct err *err);
 /* True: a child has ended. False: none runs, or a signal asked to stop. */
-bool pool_wait(struct pool *pool, struct pool_result *out);
+bool shrink_pool_wait(struct shrink_pool *pool, struct shrink_pool_result *out);
 /* Ends the children; how they went no longer counts. */
-void pool_cancel(struct pool *pool);
-bool pool_interrupted(const struct pool *pool);
-uint64_t pool_runs(const struct pool *pool); /* begun so far */
+void shrink_pool_cancel(struct shrink_pool *pool);
+bool shrink_pool_interrupted(const struct shrink_pool *pool);
+uint64_t shrink_pool_runs(const struct shrink_pool *pool); /* begun so far */
 
 /* Its log and its output become these files; the rest goes. */
-void pool_keep(const struct pool_result *result, const char *log_path,
-	       const char *output_path);
-void pool_remove(const struct pool_result *result);
+void shrink_pool_keep(const struct shrink_pool_result *result, const char *log_path,
+		      const char *output_path);
+void shrink_pool_remove(const struct shrink_pool_result *result);
 
 #endif

@@ -104,13 +104,13 @@ void shrink_write_best(struct shrink *s)
 	text_done(&text);
 }
 
-static void keep(struct shrink *s, const struct pool_result *result)
+static void keep(struct shrink *s, const struct shrink_pool_result *result)
 {
 	struct text log = {0}, output = {0};
 
 	text_format(&log, "%s/shrunk.jsonl", s->options->out_dir);
 	text_format(&output, "%s/output.txt", s->options->out_dir);
-	pool_keep(result, text_cstr(&log), text_cstr(&output));
+	shrink_pool_keep(result, text_cstr(&log), text_cstr(&output));
 	text_done(&log);
 	text_done(&output);
 }
@@ -124,7 +124,7 @@ void shrink_progress(struct shrink *s, const char *doing)
 	}
 	fprintf(stderr, "%sturncoat: %s; %zu of %zu faults left; %ju runs, %.0f s%s",
 		terminal ? "\r\033[K" : "", doing, s->best.num, s->list.num,
-		(uintmax_t)pool_runs(s->pool),
+		(uintmax_t)shrink_pool_runs(s->pool),
 		(double)(clock_monotonic_ns() - s->begin_ns) / 1e9, terminal ? "" : "\n");
 }
 
@@ -168,7 +168,7 @@ static enum shrink_answer answer_by(const struct shrink *s, const struct tally *
 
 static bool over_budget(const struct shrink *s)
 {
-	return pool_runs(s->pool) >= s->options->max_runs ||
+	return shrink_pool_runs(s->pool) >= s->options->max_runs ||
 	       clock_monotonic_ns() - s->begin_ns >= s->options->max_ns;
 }
 
@@ -177,14 +177,15 @@ static bool start(struct shrink *s, const struct attempt *attempt, size_t which)
 	if (s->err.code || over_budget(s)) {
 		return false;
 	}
-	return pool_start(s->pool, attempt, which, &s->err) == 0;
+	return shrink_pool_start(s->pool, attempt, which, &s->err) == 0;
 }
 
 /* --- several sets, one of which fails --- */
 
 struct tries {
 	struct attempt *attempts;
-	struct pool_result *kept; /* of the first failure of each; dir "" when none */
+	struct shrink_pool_result
+		*kept; /* of the first failure of each; dir "" when none */
 	enum shrink_answer *answers;
 	size_t num;
 };
@@ -216,7 +217,8 @@ static bool needs_run(struct shrink *s, const struct tries *t, size_t from, size
 			return false; /* those behind it do not count */
 		}
 		if (answer == SHRINK_UNKNOWN &&
-		    tally.by_answer[SHRINK_PASS] + pool_running(s->pool, i) < s->needed) {
+		    tally.by_answer[SHRINK_PASS] + shrink_pool_running(s->pool, i) <
+			    s->needed) {
 			*out = i;
 			return true;
 		}
@@ -224,16 +226,17 @@ static bool needs_run(struct shrink *s, const struct tries *t, size_t from, size
 	return false;
 }
 
-static void take(struct shrink *s, struct tries *t, const struct pool_result *result)
+static void take(struct shrink *s, struct tries *t,
+		 const struct shrink_pool_result *result)
 {
 	const struct attempt *attempt = &t->attempts[result->which];
-	struct pool_result *kept = &t->kept[result->which];
+	struct shrink_pool_result *kept = &t->kept[result->which];
 
 	shrink_cache_add(s->cache, attempt->key, attempt->num_faults, result->outcome);
 	if (answer_of(s, result->outcome) == SHRINK_FAIL && !kept->dir[0]) {
 		*kept = *result;
 	} else {
-		pool_remove(result);
+		shrink_pool_remove(result);
 	}
 }
 
@@ -243,15 +246,15 @@ static size_t play(struct shrink *s, struct tries *t)
 
 	for (;;) {
 		size_t at = first_open(s, t, &fails), which;
-		struct pool_result result;
+		struct shrink_pool_result result;
 
 		if (at == t->num || fails) {
 			return at;
 		}
-		while (!pool_full(s->pool) && needs_run(s, t, at, &which) &&
+		while (!shrink_pool_full(s->pool) && needs_run(s, t, at, &which) &&
 		       start(s, &t->attempts[which], which)) {
 		}
-		if (!pool_wait(s->pool, &result)) {
+		if (!shrink_pool_wait(s->pool, &result)) {
 			s->stopped = true;
 			return t->num;
 		}
@@ -276,13 +279,13 @@ size_t shrink_try(struct shrink *s, const struct shrink_set *sets, size_t num,
 	}
 	if (!s->stopped) {
 		winner = play(s, &t);
-		pool_cancel(s->pool);
+		shrink_pool_cancel(s->pool);
 	}
 	for (size_t i = 0; i < num; i++) {
 		if (t.kept[i].dir[0] && i == winner) {
 			keep(s, &t.kept[i]);
 		} else if (t.kept[i].dir[0]) {
-			pool_remove(&t.kept[i]);
+			shrink_pool_remove(&t.kept[i]);
 		}
 		text_done(&t.attempts[i].text);
 	}
@@ -317,7 +320,7 @@ struct shrink_counts shrink_repeat(struct shrink *s, const struct shrink_set *se
 				   unsigned num, bool fresh)
 {
 	struct shrink_counts counts = {0};
-	struct pool_result result;
+	struct shrink_pool_result result;
 	struct attempt attempt;
 	const char *outcome;
 
@@ -330,11 +333,11 @@ struct shrink_counts shrink_repeat(struct shrink *s, const struct shrink_set *se
 		count(s, outcome, &counts);
 	}
 	while (counts.runs < num && !s->stopped) {
-		while (!pool_full(s->pool) &&
-		       counts.runs + pool_running(s->pool, 0) < num &&
+		while (!shrink_pool_full(s->pool) &&
+		       counts.runs + shrink_pool_running(s->pool, 0) < num &&
 		       start(s, &attempt, 0)) {
 		}
-		if (!pool_wait(s->pool, &result)) {
+		if (!shrink_pool_wait(s->pool, &result)) {
 			s->stopped = true;
 			break;
 		}
@@ -344,10 +347,10 @@ struct shrink_counts shrink_repeat(struct shrink *s, const struct shrink_set *se
 		if (answer_of(s, result.outcome) == SHRINK_FAIL) {
 			keep(s, &result);
 		} else {
-			pool_remove(&result);
+			shrink_pool_remove(&result);
 		}
 	}
-	pool_cancel(s->pool);
+	shrink_pool_cancel(s->pool);
 	text_done(&attempt.text);
 	return counts;
 }
