@@ -20,6 +20,11 @@ bool decide_needs_whole(const struct lane *lane, enum side side)
 	return lane->sides[side].needs_whole;
 }
 
+bool decide_may_need_whole(const struct lane *lane, enum side side)
+{
+	return lane->sides[side].may_need_whole;
+}
+
 /* j = 0 is the rule's chance; parameters of its actions begin at 2^48 (core/action.h). */
 static bool chance_wins(const struct lane_rule *lr, const struct unit *unit)
 {

@@ -19,6 +19,8 @@ const struct lane_class *decide_identify(struct lane *lane, enum side side,
 
 /* Must a cell be whole before decide_fire()? */
 bool decide_needs_whole(const struct lane *lane, enum side side);
+/* May it have to be, behind decide_fire()? */
+bool decide_may_need_whole(const struct lane *lane, enum side side);
 
 void decide_fire(struct lane *lane, enum side side, const struct unit *unit,
 		 struct decision *out);

@@ -60,6 +60,7 @@ void lane_bind(struct lane *lane, enum side side, const struct ruleset *set,
 		rules = xcalloc(num, sizeof(*rules));
 	}
 	ls->needs_whole = false;
+	ls->may_need_whole = false;
 	num = 0;
 	for (size_t i = 0; i < set->num_rules; i++) {
 		const struct rule *rule = &set->rules[i];
@@ -73,6 +74,7 @@ void lane_bind(struct lane *lane, enum side side, const struct ruleset *set,
 				.stats = stats ? stats[i] : NULL,
 			};
 			ls->needs_whole |= match_needs_whole(&rule->match);
+			ls->may_need_whole |= ls->needs_whole || rule->needs_whole;
 		}
 	}
 	free(ls->rules);

@@ -37,7 +37,8 @@ struct lane_rule {
 struct lane_side {
 	struct lane_rule *rules; /* in file order */
 	size_t num_rules;
-	bool needs_whole; /* one of them reads bytes or length */
+	bool needs_whole;    /* one of them reads bytes or length */
+	bool may_need_whole; /* or does once it has fired */
 	struct lane_class *classes;
 	size_t num_classes;
 	uint64_t units; /* judged so far */

@@ -39,9 +39,10 @@ static void cell_begin(struct flow_side *fs)
 		return;
 	}
 	cell->logged = judge_fire(fs, &cell->unit, &cell->decision);
-	/* A cell that the log of its lane does not know had not become whole, or else it
-	 * would be there: no byte of it had left. */
-	if (cell->decision.needs_whole || (fs->script && !cell->logged)) {
+	/* A cell that the log of its lane does not know had not become whole, where that
+	 * was needed, or else it would be there: no byte of it had left. */
+	if (cell->decision.needs_whole || (fs->script && !cell->logged &&
+					   decide_may_need_whole(flow->lane, fs->side))) {
 		cell->mode = CELL_APPLY;
 		return;
 	}
