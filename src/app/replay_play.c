@@ -169,6 +169,12 @@ static int find_addresses(struct play *play, struct err *err)
 		if (addr->len) {
 			continue;
 		}
+		if (proxy->service && options->role == PLAY_CLIENT && !options->address) {
+			return err_set(err, ERR_INPUT,
+				       "%s:%u: [proxy %s]: its upstream is a service, "
+				       "which nobody starts here: name --to HOST:PORT",
+				       proxy->file, proxy->line, proxy->name);
+		}
 		if (options->address) {
 			code = given_endpoint(proxy, options->address, &endpoint, err);
 		}

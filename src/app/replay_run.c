@@ -111,31 +111,54 @@ static int finish(const struct replay_run_options *options, struct replay_log *l
 	return code;
 }
 
-static int play(const struct replay_run_options *options, struct replay_log *log)
+static int start(const struct replay_run_options *options, struct replay_log *log,
+		 struct run **out)
 {
 	struct run_options run_options = options->run;
 	struct err err = {0};
-	struct run *run;
 
 	run_options.replay = log;
 	run_options.seed_given = true;
 	run_options.seed = log->seed;
 	run_options.order = options->order;
 	run_options.order_wait_ns = options->order_wait_ns;
-	if (run_start(replay_log_take_config(log), &run_options, &run, &err) < 0) {
+	if (run_start(replay_log_take_config(log), &run_options, out, &err) < 0) {
 		return cli_complain(NULL, "%s", err.text);
 	}
-	run_loop(run);
-	return finish(options, log, run);
+	return EXIT_PASSED;
+}
+
+/* The replay did not even begin. */
+static void tell_setup(const struct replay_run_options *options)
+{
+	struct run_result result = {0};
+	struct err err = {0};
+
+	run_result_files(&result, &options->path, 1);
+	if (options->run.command) {
+		run_result_command(&result, options->run.command);
+	}
+	findings_add(&result.findings, FINDING_SETUP, "run", "it did not begin", 0);
+	if (run_result_write(&result, EXIT_USAGE, options->run.result_path, &err) < 0) {
+		cli_complain("replay", "%s", err.text);
+	}
+	run_result_done(&result);
 }
 
 int replay_run(const struct replay_run_options *options)
 {
 	struct replay_log *log = NULL;
+	struct run *run = NULL;
 	int code = load(options, &log);
 
 	if (code == EXIT_PASSED) {
-		code = play(options, log);
+		code = start(options, log, &run);
+	}
+	if (code == EXIT_PASSED) {
+		run_loop(run);
+		code = finish(options, log, run);
+	} else {
+		tell_setup(options);
 	}
 	replay_log_free(log);
 	return code;

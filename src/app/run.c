@@ -226,11 +226,13 @@ static void set_environment(const struct text *lines)
 static int on_trial_ready(void *ctx, struct err *err)
 {
 	struct run *run = ctx;
+	struct run_facts facts = run->facts;
 	struct text text = {0};
 	int code = 0;
 
+	facts.config = run->first; /* the rules may have been read anew by now */
 	if (run->options.ready_path) {
-		report_ready_lines(&run->facts, &text);
+		report_ready_lines(&facts, &text);
 		code = file_write(run->options.ready_path, span_of(text.data, text.len),
 				  err);
 	}
@@ -259,6 +261,8 @@ static int make_trial(struct run *run, struct err *err)
 		.command = run->options.command,
 		.timeout_ns = run->options.timeout_ns,
 		.dir = run->options.dir,
+		.wants_dir = run->options.own_ports,
+		.bare = run->options.stand_in != NULL,
 		.quiet = run->options.quiet,
 		.on_ready = on_trial_ready,
 		.on_over = on_trial_over,
@@ -269,7 +273,7 @@ static int make_trial(struct run *run, struct err *err)
 	    0) {
 		return ERR_SYSTEM;
 	}
-	run->facts.trial = run->trial;
+	run->facts.trial = options.bare ? NULL : run->trial;
 	return 0;
 }
 

@@ -1,5 +1,7 @@
 #include "app/trial.h"
 
+#include "app/command.h"
+#include "base/quantity.h"
 #include "io/dir.h"
 #include "io/guard.h"
 #include "io/ports.h"
@@ -10,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KILL_AFTER_NS (INT64_C(5000) * 1000000)
 #define LOOK_NS (INT64_C(10) * 1000000)
 
 enum trial_state {
@@ -21,8 +22,6 @@ enum trial_state {
 	TRIAL_STOPPING,
 	TRIAL_OVER,
 };
-
-enum { NUM_COMMAND_OUTPUTS = 2 };
 
 struct trial {
 	struct trial_options options;
@@ -36,16 +35,13 @@ struct trial {
 	const char *dir; /* NULL: none */
 	bool dir_is_ours;
 	struct ports *ports;
-	struct service *services; /* as in the config */
-	size_t num_started;	  /* of them; they are stopped from there backwards */
-	struct oracle *oracles;	  /* as in the config */
-	struct process command;
-	struct output *outputs[NUM_COMMAND_OUTPUTS]; /* the command's; NULL: not ours */
-	bool has_command;
+	struct service *services; /* as in the config, or none */
+	size_t num_services;
+	size_t num_started;	/* of them; they are stopped from there backwards */
+	struct oracle *oracles; /* as in the config, or none */
+	size_t num_oracles;
+	struct command command;
 	bool told; /* a signal said that it shall end */
-	bool timed_out;
-	int64_t timeout_at_ns; /* INT64_MAX: never */
-	int64_t kill_at_ns;    /* a command that ignores the signal */
 };
 
 static int64_t now_ns(const struct trial *trial)
@@ -71,7 +67,7 @@ static void found(struct trial *trial, enum finding_kind kind, const char *name,
 
 static void take_findings(struct trial *trial)
 {
-	for (size_t i = 0; i < trial->config->num_oracles; i++) {
+	for (size_t i = 0; i < trial->num_oracles; i++) {
 		struct oracle *oracle = &trial->oracles[i];
 
 		if (oracle->broken) {
@@ -86,14 +82,14 @@ static void take_findings(struct trial *trial)
 static void enter(struct trial *trial, enum oracle_phase phase)
 {
 	trial->phase = phase;
-	for (size_t i = 0; i < trial->config->num_oracles; i++) {
+	for (size_t i = 0; i < trial->num_oracles; i++) {
 		oracle_enter(&trial->oracles[i], phase, now_ns(trial));
 	}
 }
 
 static void look_at_oracles(struct trial *trial)
 {
-	for (size_t i = 0; i < trial->config->num_oracles; i++) {
+	for (size_t i = 0; i < trial->num_oracles; i++) {
 		oracle_look(&trial->oracles[i], trial->phase, trial->loop, trial->dir);
 	}
 	take_findings(trial);
@@ -101,7 +97,7 @@ static void look_at_oracles(struct trial *trial)
 
 static bool oracles_settled(const struct trial *trial)
 {
-	for (size_t i = 0; i < trial->config->num_oracles; i++) {
+	for (size_t i = 0; i < trial->num_oracles; i++) {
 		if (!oracle_settled(&trial->oracles[i], trial->phase)) {
 			return false;
 		}
@@ -113,7 +109,7 @@ static void on_line(void *ctx, const char *source, struct span line)
 {
 	struct trial *trial = ctx;
 
-	for (size_t i = 0; i < trial->config->num_oracles; i++) {
+	for (size_t i = 0; i < trial->num_oracles; i++) {
 		oracle_line(&trial->oracles[i], trial->phase, source, line);
 	}
 	take_findings(trial);
@@ -192,7 +188,7 @@ static bool start_services(struct trial *trial)
 		     trial->services[trial->num_started - 1].state == SERVICE_STARTING)) {
 			return false;
 		}
-		if (trial->num_started == trial->config->num_services) {
+		if (trial->num_started == trial->num_services) {
 			return true;
 		}
 		if (service_start(&trial->services[trial->num_started++], trial->loop,
@@ -222,110 +218,54 @@ static bool stop_services(struct trial *trial)
 
 /* --- the command --- */
 
-/* A command at a terminal stays in our group, or it could not read from it. */
-static bool at_terminal(void)
-{
-	return isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
-}
-
 /* Only then do its outputs pass through us. */
 static bool wants_outputs(const struct trial *trial)
 {
 	bool wanted = trial->options.dir != NULL;
 
-	for (size_t i = 0; i < trial->config->num_oracles; i++) {
+	for (size_t i = 0; i < trial->num_oracles; i++) {
 		wanted |= oracle_hears(&trial->config->oracles[i], ORACLE_COMMAND_NAME);
 	}
 	return wanted;
 }
 
-static int open_outputs(struct trial *trial, int *out_fds, struct err *err)
-{
-	static const int OURS[NUM_COMMAND_OUTPUTS] = {STDOUT_FILENO, STDERR_FILENO};
-
-	for (int i = 0; wants_outputs(trial) && i < NUM_COMMAND_OUTPUTS; i++) {
-		struct output_options options = {
-			.path = arena_format(&trial->arena, "%s/%s.log", trial->dir,
-					     ORACLE_COMMAND_NAME),
-			.append = i > 0,
-			.copy_fd = OURS[i],
-			.on_line = on_command_line,
-			.ctx = trial,
-		};
-
-		if (output_open(trial->loop, &options, &trial->outputs[i], &out_fds[i],
-				err) < 0) {
-			return ERR_SYSTEM;
-		}
-	}
-	return 0;
-}
-
 static int start_command(struct trial *trial, struct err *err)
 {
-	int fds[NUM_COMMAND_OUTPUTS] = {-1, -1};
-	int code = open_outputs(trial, fds, err);
+	struct command_options options = {
+		.argv = trial->options.command,
+		.timeout_ns = trial->options.timeout_ns,
+		.on_line = on_command_line,
+		.ctx = trial,
+	};
 
-	if (code == 0) {
-		struct process_options options = {
-			.argv = trial->options.command,
-			.in = -1,
-			.out = fds[0],
-			.err = fds[1],
-			.own_group = !at_terminal(),
-		};
-
-		code = process_start(&trial->command, &options, err);
+	if (wants_outputs(trial)) {
+		options.log_path = arena_format(&trial->arena, "%s/%s.log", trial->dir,
+						ORACLE_COMMAND_NAME);
 	}
-	for (int i = 0; i < NUM_COMMAND_OUTPUTS; i++) {
-		if (fds[i] >= 0) {
-			close(fds[i]);
-		}
-	}
-	if (code == 0) {
-		trial->has_command = true;
-		if (trial->options.timeout_ns) {
-			trial->timeout_at_ns = now_ns(trial) + trial->options.timeout_ns;
-		}
-	}
-	return code;
-}
-
-static bool command_runs(struct trial *trial)
-{
-	return trial->has_command && !process_ended(&trial->command);
-}
-
-static void end_command(struct trial *trial)
-{
-	process_signal(&trial->command, SIGTERM);
-	if (trial->kill_at_ns == INT64_MAX) {
-		trial->kill_at_ns = now_ns(trial) + KILL_AFTER_NS;
-	}
+	return command_start(&trial->command, trial->loop, &options, err);
 }
 
 static void judge_command(struct trial *trial)
 {
+	const struct process *process = &trial->command.process;
 	char how[64];
 
-	process_describe(&trial->command, how, sizeof(how));
-	if (trial->timed_out) {
+	process_describe(process, how, sizeof(how));
+	if (trial->command.timed_out) {
 		return; /* that is why it ended */
 	}
-	if (trial->command.signal && !trial->told) {
+	/* ^C at a terminal goes to both of us. */
+	if (process->signal && !trial->told &&
+	    (process->own_group || process->signal != SIGINT)) {
 		found(trial, FINDING_CRASH, ORACLE_COMMAND_NAME, how);
-	} else if (trial->command.code != 0) {
+	} else if (process->code != 0) {
 		found(trial, FINDING_FAILED, ORACLE_COMMAND_NAME, how);
 	}
 }
 
 static void drain_outputs(struct trial *trial)
 {
-	for (int i = 0; i < NUM_COMMAND_OUTPUTS; i++) {
-		if (trial->outputs[i]) {
-			output_drain(trial->outputs[i]);
-		}
-	}
+	command_drain(&trial->command);
 	for (size_t i = 0; i < trial->num_started; i++) {
 		if (trial->services[i].output) {
 			output_drain(trial->services[i].output);
@@ -333,19 +273,30 @@ static void drain_outputs(struct trial *trial)
 	}
 }
 
+/* A signal ended what was to be judged: that must not pass for having passed. */
+static void judge_interruption(struct trial *trial)
+{
+	if (trial->options.command && !trial->command.started) {
+		found(trial, FINDING_SETUP, "run",
+		      "told to end before the command was started");
+	} else if (trial->command.started && trial->num_oracles) {
+		found(trial, FINDING_FAILED, "run",
+		      "told to end before goals and invariants were looked at");
+	}
+}
+
 /* What it and the services have said by then still belongs to the time it ran. */
 static void take_end_of_command(struct trial *trial)
 {
-	trial->timeout_at_ns = INT64_MAX;
-	trial->kill_at_ns = INT64_MAX;
 	drain_outputs(trial);
 	judge_command(trial);
 	if (trial->told) {
+		judge_interruption(trial);
 		trial->state = TRIAL_STOPPING;
 		return;
 	}
 	trial->state = TRIAL_JUDGING;
-	for (size_t i = 0; i < trial->config->num_oracles; i++) {
+	for (size_t i = 0; i < trial->num_oracles; i++) {
 		oracle_source_ended(&trial->oracles[i], ORACLE_COMMAND_NAME);
 	}
 	enter(trial, ORACLE_GOALS);
@@ -355,18 +306,11 @@ static void watch_command(struct trial *trial)
 {
 	struct text why = {0};
 
-	if (now_ns(trial) >= trial->timeout_at_ns) {
-		trial->timeout_at_ns = INT64_MAX;
-		trial->timed_out = true;
+	if (command_look(&trial->command, now_ns(trial))) {
 		text_str(&why, "still running after ");
 		text_duration(&why, trial->options.timeout_ns);
 		found(trial, FINDING_TIMEOUT, ORACLE_COMMAND_NAME, text_cstr(&why));
 		text_done(&why);
-		end_command(trial);
-	}
-	if (now_ns(trial) >= trial->kill_at_ns) {
-		process_signal(&trial->command, SIGKILL);
-		trial->kill_at_ns = now_ns(trial) + KILL_AFTER_NS;
 	}
 }
 
@@ -390,9 +334,9 @@ static void look_at_running(struct trial *trial)
 {
 	watch_services(trial);
 	look_at_oracles(trial);
-	if (command_runs(trial)) {
+	if (command_runs(&trial->command)) {
 		watch_command(trial);
-	} else if (trial->has_command) {
+	} else if (trial->command.started) {
 		take_end_of_command(trial);
 	}
 }
@@ -415,7 +359,7 @@ static void look_at_judging(struct trial *trial)
 static void look_at_stopping(struct trial *trial)
 {
 	trial->phase = ORACLE_AFTER;
-	for (size_t i = 0; i < trial->config->num_oracles; i++) {
+	for (size_t i = 0; i < trial->num_oracles; i++) {
 		oracle_stop(&trial->oracles[i]);
 	}
 	if (stop_services(trial)) {
@@ -452,13 +396,12 @@ static bool look(struct trial *trial)
 
 static int64_t next_look_ns(const struct trial *trial)
 {
-	int64_t next_ns = trial->timeout_at_ns < trial->kill_at_ns ? trial->timeout_at_ns
-								   : trial->kill_at_ns;
+	int64_t next_ns = command_next_ns(&trial->command);
 
 	if (trial->state != TRIAL_RUNNING) {
 		return now_ns(trial) + LOOK_NS;
 	}
-	for (size_t i = 0; i < trial->config->num_oracles; i++) {
+	for (size_t i = 0; i < trial->num_oracles; i++) {
 		int64_t at_ns = oracle_next_ns(&trial->oracles[i]);
 
 		next_ns = at_ns < next_ns ? at_ns : next_ns;
@@ -501,7 +444,7 @@ static uint64_t port_hint(const char *name, unsigned n)
 
 static int make_services(struct trial *trial, struct err *err)
 {
-	size_t num = trial->config->num_services;
+	size_t num = trial->num_services;
 
 	trial->services = xcalloc(num, sizeof(*trial->services));
 	for (size_t i = 0; i < num; i++) {
@@ -529,8 +472,8 @@ static int make_dir(struct trial *trial, struct err *err)
 		trial->dir = dir_make(trial->options.dir, &trial->arena, err);
 		return trial->dir ? 0 : ERR_SYSTEM;
 	}
-	if (trial->options.command || trial->config->num_services ||
-	    trial->config->num_oracles) {
+	if (trial->options.command || trial->options.wants_dir || trial->num_services ||
+	    trial->num_oracles) {
 		trial->dir = dir_temporary(&trial->arena, err);
 		trial->dir_is_ours = true;
 		return trial->dir ? 0 : ERR_SYSTEM;
@@ -547,11 +490,14 @@ int trial_new(struct loop *loop, const struct config *config, struct findings *f
 	trial->loop = loop;
 	trial->config = config;
 	trial->findings = findings;
-	trial->timeout_at_ns = INT64_MAX;
-	trial->kill_at_ns = INT64_MAX;
+	command_init(&trial->command);
 	trial->timer = loop_timer_new(loop, on_timer, trial);
-	trial->oracles = xcalloc(config->num_oracles, sizeof(*trial->oracles));
-	for (size_t i = 0; i < config->num_oracles; i++) {
+	if (!options->bare) {
+		trial->num_services = config->num_services;
+		trial->num_oracles = config->num_oracles;
+	}
+	trial->oracles = xcalloc(trial->num_oracles, sizeof(*trial->oracles));
+	for (size_t i = 0; i < trial->num_oracles; i++) {
 		oracle_init(&trial->oracles[i], &config->oracles[i]);
 	}
 	if (make_services(trial, err) < 0 || make_dir(trial, err) < 0) {
@@ -586,7 +532,7 @@ bool trial_keep_dir(struct trial *trial, bool passed)
 
 void trial_start(struct trial *trial)
 {
-	if (trial->options.command || trial->config->num_services) {
+	if (trial->options.command || trial->num_services) {
 		guard_start();
 		process_adopt();
 	}
@@ -597,7 +543,7 @@ void trial_start(struct trial *trial)
 /* Asked twice: nobody is asked any more. */
 static void kill_all(struct trial *trial)
 {
-	process_signal(&trial->command, SIGKILL);
+	process_signal(&trial->command.process, SIGKILL);
 	for (size_t i = 0; i < trial->num_started; i++) {
 		service_kill(&trial->services[i]);
 	}
@@ -612,11 +558,12 @@ void trial_terminate(struct trial *trial)
 		kill_all(trial);
 	}
 	trial->told = true;
-	if (trial->state == TRIAL_RUNNING && command_runs(trial)) {
+	if (trial->state == TRIAL_RUNNING && command_runs(&trial->command)) {
 		/* The command ends first; its exit status is ours. */
-		end_command(trial);
+		command_end(&trial->command, now_ns(trial));
 	} else if (trial->state != TRIAL_STOPPING) {
 		drain_outputs(trial);
+		judge_interruption(trial);
 		trial->state = TRIAL_STOPPING;
 	}
 	trial_step(trial);
@@ -624,7 +571,7 @@ void trial_terminate(struct trial *trial)
 
 void trial_end(struct trial *trial)
 {
-	if (trial->state == TRIAL_RUNNING && !command_runs(trial)) {
+	if (trial->state == TRIAL_RUNNING && !command_runs(&trial->command)) {
 		trial->state = TRIAL_STOPPING;
 		trial_step(trial);
 	}
@@ -632,21 +579,21 @@ void trial_end(struct trial *trial)
 
 bool trial_has_command(const struct trial *trial)
 {
-	return trial->has_command;
+	return trial->command.started;
 }
 
 int trial_command_code(const struct trial *trial)
 {
-	return trial->command.code;
+	return trial->command.process.code;
 }
 
 void trial_finish(struct trial *trial)
 {
-	process_finish(&trial->command);
-	for (size_t i = 0; i < trial->config->num_oracles; i++) {
+	command_finish(&trial->command);
+	for (size_t i = 0; i < trial->num_oracles; i++) {
 		oracle_stop(&trial->oracles[i]);
 	}
-	for (size_t i = 0; trial->services && i < trial->config->num_services; i++) {
+	for (size_t i = 0; trial->services && i < trial->num_services; i++) {
 		process_finish(&trial->services[i].process);
 	}
 	if (trial->state != TRIAL_NEW && trial->state != TRIAL_OVER) {
@@ -662,15 +609,13 @@ void trial_free(struct trial *trial)
 		return;
 	}
 	trial_finish(trial);
-	for (size_t i = 0; i < trial->config->num_oracles; i++) {
+	for (size_t i = 0; i < trial->num_oracles; i++) {
 		oracle_done(&trial->oracles[i]);
 	}
-	for (size_t i = 0; trial->services && i < trial->config->num_services; i++) {
+	for (size_t i = 0; trial->services && i < trial->num_services; i++) {
 		service_done(&trial->services[i]);
 	}
-	for (int i = 0; i < NUM_COMMAND_OUTPUTS; i++) {
-		output_free(trial->outputs[i]);
-	}
+	command_done(&trial->command);
 	loop_timer_free(trial->timer);
 	ports_free(trial->ports);
 	free(trial->services);

@@ -27,6 +27,8 @@ struct trial_options {
 	char **command;	    /* NULL: none; ends with NULL */
 	int64_t timeout_ns; /* of the command; 0: none */
 	const char *dir;    /* for outputs; NULL: a temporary one */
+	bool wants_dir;	    /* one in any case */
+	bool bare;	    /* no services and no oracles, whatever the config has */
 	bool quiet;
 	/* Everything is ready, the command not yet started. Not 0: it can't be. */
 	int (*on_ready)(void *ctx, struct err *err);
