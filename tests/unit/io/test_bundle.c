@@ -154,7 +154,7 @@ static void names_are_plain_or_refused(void **state)
 	assert_false(bundle_name_plain(name));
 }
 
-/* What tar makes of the words in a folder with a file `a`, a link `l` and a folder `d`. */
+/* What tar makes of the words, in a folder with a file `a`, links to it and a folder. */
 static void made_by_tar(const char *words)
 {
 	struct text line = {0};
