@@ -1,7 +1,7 @@
 /* Theory of operation
  *
- * A pool (app/pool.h) runs children in up to three phases: the canary alone, the seeds,
- * and the shrinking of what failed, one after the other. Each phase is a struct pool_ops
+ * A pool (app/sweep_pool.h) runs children in up to three phases: the canary alone, the seeds,
+ * and the shrinking of what failed, one after the other. Each phase is a struct sweep_pool_ops
  * on the same struct runner. A child's words on how it went are its result.json; when
  * there is none, its exit status and the end of its output stand for it.
  */
@@ -9,8 +9,8 @@
 
 #include "app/cli.h"
 #include "app/log_common.h"
-#include "app/pool.h"
 #include "app/sweep_folder.h"
+#include "app/sweep_pool.h"
 #include "app/sweep_report.h"
 #include "io/file.h"
 
@@ -27,7 +27,7 @@ enum { ARGUMENTS_MAX = 24, LAST_WORDS_MAX = 400, SHRINK_TAIL_BYTES = 2000 };
 struct runner {
 	struct sweep *sweep;
 	const struct sweep_watcher *watcher;
-	struct pool *pool;
+	struct sweep_pool *pool;
 	struct arena arena; /* of the child that next() describes */
 	size_t at;	    /* the next one of the phase */
 	size_t taken;	    /* in this phase */
@@ -90,7 +90,7 @@ static char *path_in(struct runner *runner, const char *name, const char *file)
 /* The folder and the arguments of the run `name`; `before`: a rule file to be put in
  * front of the others, or NULL. */
 static int describe_run(struct runner *runner, const char *name, uint64_t seed,
-			const char *before, struct pool_child *out, struct err *err)
+			const char *before, struct sweep_pool_child *out, struct err *err)
 {
 	const struct sweep_options *options = &runner->sweep->options;
 	const char *timeout = options->timeout;
@@ -197,7 +197,7 @@ static void put_canary_rule(const struct proxy *proxy, struct text *out)
 		    config_proxy_is_stream(proxy) ? "reset" : "drop");
 }
 
-static int canary_next(void *ctx, struct pool_child *out, struct err *err)
+static int canary_next(void *ctx, struct sweep_pool_child *out, struct err *err)
 {
 	struct runner *runner = ctx;
 	const struct sweep *sweep = runner->sweep;
@@ -222,7 +222,7 @@ static int canary_next(void *ctx, struct pool_child *out, struct err *err)
 	return code < 0 ? code : 1;
 }
 
-static void canary_ended(void *ctx, size_t id, const struct pool_end *end)
+static void canary_ended(void *ctx, size_t id, const struct sweep_pool_end *end)
 {
 	struct runner *runner = ctx;
 	struct sweep *sweep = runner->sweep;
@@ -240,7 +240,8 @@ static void canary_ended(void *ctx, size_t id, const struct pool_end *end)
 	}
 }
 
-static const struct pool_ops CANARY_OPS = {.next = canary_next, .ended = canary_ended};
+static const struct sweep_pool_ops CANARY_OPS = {.next = canary_next,
+						 .ended = canary_ended};
 
 /* --- the seeds --- */
 
@@ -249,7 +250,7 @@ static const char *seed_name(struct runner *runner, uint64_t seed)
 	return arena_format(&runner->arena, "%llu", (unsigned long long)seed);
 }
 
-static int seed_next(void *ctx, struct pool_child *out, struct err *err)
+static int seed_next(void *ctx, struct sweep_pool_child *out, struct err *err)
 {
 	struct runner *runner = ctx;
 	struct sweep *sweep = runner->sweep;
@@ -271,7 +272,7 @@ static int seed_next(void *ctx, struct pool_child *out, struct err *err)
 	return 1;
 }
 
-static void seed_ended(void *ctx, size_t id, const struct pool_end *end)
+static void seed_ended(void *ctx, size_t id, const struct sweep_pool_end *end)
 {
 	struct runner *runner = ctx;
 	struct sweep *sweep = runner->sweep;
@@ -288,7 +289,7 @@ static void seed_ended(void *ctx, size_t id, const struct pool_end *end)
 	sweep->verdicts[run->result.verdict]++;
 	sweep_tally_add(&sweep->tally, &run->result);
 	sweep->failed += sweep_run_failed(run);
-	sweep->elapsed_ns = pool_now_ns(runner->pool) - runner->begun_ns;
+	sweep->elapsed_ns = sweep_pool_now_ns(runner->pool) - runner->begun_ns;
 	if (runner->watcher->done) {
 		runner->watcher->done(runner->watcher->ctx, sweep, run);
 	}
@@ -302,7 +303,7 @@ static void seed_ended(void *ctx, size_t id, const struct pool_end *end)
 	if (sweep->options.failures_max && sweep->failed >= sweep->options.failures_max &&
 	    sweep->done < sweep->num_runs) {
 		sweep->stop = STOP_FAILURES;
-		pool_stop(runner->pool);
+		sweep_pool_stop(runner->pool);
 	}
 }
 
@@ -312,11 +313,11 @@ static void seed_tick(void *ctx)
 
 	if (runner->watcher->tick) {
 		runner->watcher->tick(runner->watcher->ctx, runner->sweep,
-				      pool_now_ns(runner->pool) - runner->begun_ns);
+				      sweep_pool_now_ns(runner->pool) - runner->begun_ns);
 	}
 }
 
-static const struct pool_ops SEED_OPS = {
+static const struct sweep_pool_ops SEED_OPS = {
 	.next = seed_next,
 	.ended = seed_ended,
 	.tick = seed_tick,
@@ -324,7 +325,7 @@ static const struct pool_ops SEED_OPS = {
 
 /* --- shrinking --- */
 
-static int shrink_next(void *ctx, struct pool_child *out, struct err *err)
+static int shrink_next(void *ctx, struct sweep_pool_child *out, struct err *err)
 {
 	struct runner *runner = ctx;
 	const struct sweep *sweep = runner->sweep;
@@ -352,6 +353,11 @@ static int shrink_next(void *ctx, struct pool_child *out, struct err *err)
 	argv[num++] = path_in(runner, name, "run.jsonl");
 	argv[num++] =
 		arena_format(&runner->arena, "--out=%s/%s", sweep->options.out, name);
+	argv[num++] = arena_format(&runner->arena, "--jobs=%u", sweep->options.jobs);
+	if (sweep->options.timeout) {
+		argv[num++] = arena_format(&runner->arena, "--timeout=%s",
+					   sweep->options.timeout);
+	}
 	argv[num++] = (char *)"--";
 	memcpy(argv + num, sweep->options.command, num_command * sizeof(*argv));
 	out->argv = argv;
@@ -361,7 +367,7 @@ static int shrink_next(void *ctx, struct pool_child *out, struct err *err)
 	return 1;
 }
 
-static void shrink_ended(void *ctx, size_t id, const struct pool_end *end)
+static void shrink_ended(void *ctx, size_t id, const struct sweep_pool_end *end)
 {
 	struct runner *runner = ctx;
 	struct sweep *sweep = runner->sweep;
@@ -382,7 +388,8 @@ static void shrink_ended(void *ctx, size_t id, const struct pool_end *end)
 	text_done(&tail);
 }
 
-static const struct pool_ops SHRINK_OPS = {.next = shrink_next, .ended = shrink_ended};
+static const struct sweep_pool_ops SHRINK_OPS = {.next = shrink_next,
+						 .ended = shrink_ended};
 
 static int shrink_all(struct runner *runner, struct err *err)
 {
@@ -395,7 +402,7 @@ static int shrink_all(struct runner *runner, struct err *err)
 		return 0;
 	}
 	runner->at = runner->taken = 0;
-	return pool_run(runner->pool, &SHRINK_OPS, runner, 1, err);
+	return sweep_pool_run(runner->pool, &SHRINK_OPS, runner, 1, err);
 }
 
 /* --- all of it --- */
@@ -406,19 +413,19 @@ static int run_phases(struct runner *runner, bool shrink, struct err *err)
 	int code = 0;
 
 	if (sweep->options.canary) {
-		code = pool_run(runner->pool, &CANARY_OPS, runner, 1, err);
+		code = sweep_pool_run(runner->pool, &CANARY_OPS, runner, 1, err);
 		if (sweep->canary == CANARY_DEAD || sweep->canary == CANARY_UNHEARD) {
 			sweep->stop = STOP_CANARY;
 			return code;
 		}
 	}
-	if (code == 0 && !pool_signal(runner->pool)) {
+	if (code == 0 && !sweep_pool_signal(runner->pool)) {
 		runner->at = 0;
-		runner->begun_ns = pool_now_ns(runner->pool);
-		code = pool_run(runner->pool, &SEED_OPS, runner, sweep->options.jobs,
-				err);
+		runner->begun_ns = sweep_pool_now_ns(runner->pool);
+		code = sweep_pool_run(runner->pool, &SEED_OPS, runner,
+				      sweep->options.jobs, err);
 	}
-	if (code == 0 && shrink && sweep->failed && !pool_signal(runner->pool)) {
+	if (code == 0 && shrink && sweep->failed && !sweep_pool_signal(runner->pool)) {
 		code = shrink_all(runner, err);
 	}
 	return code;
@@ -428,17 +435,17 @@ int sweep_run_all(struct sweep *sweep, const struct sweep_watcher *watcher, bool
 		  struct err *err)
 {
 	struct runner runner = {.sweep = sweep, .watcher = watcher};
-	int code = pool_new(sweep->options.hidden, &runner.pool, err);
+	int code = sweep_pool_new(sweep->options.hidden, &runner.pool, err);
 
 	if (code < 0) {
 		return code;
 	}
 	code = run_phases(&runner, shrink, err);
-	sweep->signal = pool_signal(runner.pool);
+	sweep->signal = sweep_pool_signal(runner.pool);
 	if (sweep->signal) {
 		sweep->stop = STOP_SIGNAL;
 	}
-	pool_free(runner.pool);
+	sweep_pool_free(runner.pool);
 	arena_done(&runner.arena);
 	return code;
 }

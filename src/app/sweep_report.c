@@ -228,6 +228,15 @@ void sweep_put_command(const struct sweep *sweep, struct text *out)
 	}
 }
 
+/* A run that hangs would hang again without it. */
+static void put_timeout(const struct sweep *sweep, struct text *out)
+{
+	if (sweep->options.timeout) {
+		text_str(out, " --timeout ");
+		text_shell(out, sweep->options.timeout);
+	}
+}
+
 void sweep_put_run_again(const struct sweep *sweep, uint64_t seed, struct text *out)
 {
 	text_str(out, "turncoat run");
@@ -236,10 +245,7 @@ void sweep_put_run_again(const struct sweep *sweep, uint64_t seed, struct text *
 		text_shell(out, sweep->options.paths[i]);
 	}
 	text_format(out, " --seed %llu", (unsigned long long)seed);
-	if (sweep->options.timeout) {
-		text_str(out, " --timeout ");
-		text_shell(out, sweep->options.timeout);
-	}
+	put_timeout(sweep, out);
 	sweep_put_command(sweep, out);
 }
 
@@ -252,6 +258,7 @@ static void put_on_log(const struct sweep *sweep, const char *verb, uint64_t see
 		    (unsigned long long)seed);
 	text_format(out, "turncoat %s ", verb);
 	text_shell(out, text_cstr(&path));
+	put_timeout(sweep, out);
 	sweep_put_command(sweep, out);
 	text_done(&path);
 }

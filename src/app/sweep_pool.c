@@ -1,4 +1,4 @@
-#include "app/pool.h"
+#include "app/sweep_pool.h"
 
 #include "base/arena.h"
 #include "io/loop.h"
@@ -22,19 +22,19 @@ struct slot {
 };
 
 struct watch {
-	struct pool *pool;
+	struct sweep_pool *pool;
 	int number;
 	struct loop_signal *signal;
 };
 
-struct pool {
+struct sweep_pool {
 	struct loop *loop;
 	char **environment;
 	struct watch watches[4];
 	struct loop_timer *tick, *kill;
 	struct slot *slots;
 	unsigned num_slots, running;
-	const struct pool_ops *ops;
+	const struct sweep_pool_ops *ops;
 	void *ctx;
 	struct err *err;
 	int code;
@@ -74,7 +74,8 @@ static char **environment_without(const char *const *names)
 }
 
 /* In the child, between fork and exec: only what is safe there. */
-static void become(const struct pool *pool, char *const *argv, int output, pid_t parent)
+static void become(const struct sweep_pool *pool, char *const *argv, int output,
+		   pid_t parent)
 {
 	static const int SIGNALS[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ, SIGCHLD};
 	int input = open("/dev/null", O_RDONLY);
@@ -103,8 +104,8 @@ static void become(const struct pool *pool, char *const *argv, int output, pid_t
 	_exit(127);
 }
 
-static int start(struct pool *pool, struct slot *slot, const struct pool_child *child,
-		 struct err *err)
+static int start(struct sweep_pool *pool, struct slot *slot,
+		 const struct sweep_pool_child *child, struct err *err)
 {
 	pid_t parent = getpid();
 	int output = open(child->output_path,
@@ -128,7 +129,7 @@ static int start(struct pool *pool, struct slot *slot, const struct pool_child *
 	return 0;
 }
 
-static struct slot *free_slot(struct pool *pool)
+static struct slot *free_slot(struct sweep_pool *pool)
 {
 	for (unsigned i = 0; i < pool->num_slots; i++) {
 		if (pool->slots[i].pid == 0) {
@@ -138,12 +139,12 @@ static struct slot *free_slot(struct pool *pool)
 	return NULL;
 }
 
-static void fill(struct pool *pool)
+static void fill(struct sweep_pool *pool)
 {
 	struct slot *slot;
 
 	while (!pool->stopping && (slot = free_slot(pool))) {
-		struct pool_child child;
+		struct sweep_pool_child child;
 		int code = pool->ops->next(pool->ctx, &child, pool->err);
 
 		if (code > 0) {
@@ -153,7 +154,7 @@ static void fill(struct pool *pool)
 		}
 		if (code < 0) {
 			pool->code = code;
-			pool_stop(pool);
+			sweep_pool_stop(pool);
 		}
 	}
 	if (pool->running == 0) {
@@ -163,7 +164,7 @@ static void fill(struct pool *pool)
 
 /* --- ending --- */
 
-static void signal_all(struct pool *pool, int signal, bool groups)
+static void signal_all(struct sweep_pool *pool, int signal, bool groups)
 {
 	for (unsigned i = 0; i < pool->num_slots; i++) {
 		pid_t pid = pool->slots[i].pid;
@@ -174,12 +175,12 @@ static void signal_all(struct pool *pool, int signal, bool groups)
 	}
 }
 
-void pool_stop(struct pool *pool)
+void sweep_pool_stop(struct sweep_pool *pool)
 {
 	if (!pool->stopping) {
 		pool->stopping = true;
 		signal_all(pool, SIGTERM, false);
-		loop_timer_set(pool->kill, loop_now_ns(pool->loop) + POOL_GRACE_NS);
+		loop_timer_set(pool->kill, loop_now_ns(pool->loop) + SWEEP_POOL_GRACE_NS);
 	}
 }
 
@@ -191,23 +192,23 @@ static void on_kill(void *ctx)
 static void on_end_signal(void *ctx)
 {
 	struct watch *watch = ctx;
-	struct pool *pool = watch->pool;
+	struct sweep_pool *pool = watch->pool;
 
 	if (pool->signal) {
 		on_kill(pool); /* asked twice: at once */
 		return;
 	}
 	pool->signal = watch->number;
-	pool_stop(pool);
+	sweep_pool_stop(pool);
 }
 
-static void take_back(struct pool *pool, pid_t pid, int status)
+static void take_back(struct sweep_pool *pool, pid_t pid, int status)
 {
 	for (unsigned i = 0; i < pool->num_slots; i++) {
 		struct slot *slot = &pool->slots[i];
 
 		if (slot->pid == pid) {
-			struct pool_end end = {status, pool->stopping};
+			struct sweep_pool_end end = {status, pool->stopping};
 
 			slot->pid = 0;
 			pool->running--;
@@ -221,7 +222,7 @@ static void take_back(struct pool *pool, pid_t pid, int status)
 static void on_child(void *ctx)
 {
 	struct watch *watch = ctx;
-	struct pool *pool = watch->pool;
+	struct sweep_pool *pool = watch->pool;
 	int status;
 	pid_t pid;
 
@@ -235,18 +236,18 @@ static void on_child(void *ctx)
 
 static void on_tick(void *ctx)
 {
-	struct pool *pool = ctx;
+	struct sweep_pool *pool = ctx;
 
 	pool->ops->tick(pool->ctx);
-	loop_timer_set(pool->tick, loop_now_ns(pool->loop) + POOL_TICK_NS);
+	loop_timer_set(pool->tick, loop_now_ns(pool->loop) + SWEEP_POOL_TICK_NS);
 }
 
 /* --- the pool --- */
 
-int pool_new(const char *const *without, struct pool **out, struct err *err)
+int sweep_pool_new(const char *const *without, struct sweep_pool **out, struct err *err)
 {
 	static const int ENDS[] = {SIGINT, SIGTERM, SIGHUP};
-	struct pool *pool = xcalloc(1, sizeof(*pool));
+	struct sweep_pool *pool = xcalloc(1, sizeof(*pool));
 	int code = loop_new(&pool->loop, err);
 
 	if (code < 0) {
@@ -271,8 +272,8 @@ int pool_new(const char *const *without, struct pool **out, struct err *err)
 	return 0;
 }
 
-int pool_run(struct pool *pool, const struct pool_ops *ops, void *ctx, unsigned at_once,
-	     struct err *err)
+int sweep_pool_run(struct sweep_pool *pool, const struct sweep_pool_ops *ops, void *ctx,
+		   unsigned at_once, struct err *err)
 {
 	pool->ops = ops;
 	pool->ctx = ctx;
@@ -285,7 +286,7 @@ int pool_run(struct pool *pool, const struct pool_ops *ops, void *ctx, unsigned 
 	if (pool->running) {
 		if (ops->tick) {
 			loop_timer_set(pool->tick,
-				       loop_now_ns(pool->loop) + POOL_TICK_NS);
+				       loop_now_ns(pool->loop) + SWEEP_POOL_TICK_NS);
 		}
 		loop_run(pool->loop);
 		loop_timer_set(pool->tick, INT64_MAX);
@@ -298,17 +299,17 @@ int pool_run(struct pool *pool, const struct pool_ops *ops, void *ctx, unsigned 
 	return pool->code;
 }
 
-unsigned pool_running(const struct pool *pool)
+unsigned sweep_pool_running(const struct sweep_pool *pool)
 {
 	return pool->running;
 }
 
-int pool_signal(const struct pool *pool)
+int sweep_pool_signal(const struct sweep_pool *pool)
 {
 	return pool->signal;
 }
 
-int64_t pool_now_ns(const struct pool *pool)
+int64_t sweep_pool_now_ns(const struct sweep_pool *pool)
 {
 	return loop_now_ns(pool->loop);
 }
@@ -333,7 +334,7 @@ static void signal_leftovers(int signal)
 }
 
 /* Ends what came to us, and what that leaves behind in turn. */
-static void end_leftovers(const struct pool *pool)
+static void end_leftovers(const struct sweep_pool *pool)
 {
 	int64_t kill_ns = loop_now_ns(pool->loop) + REAP_NS;
 	int status;
@@ -356,7 +357,7 @@ static void end_leftovers(const struct pool *pool)
 	}
 }
 
-void pool_free(struct pool *pool)
+void sweep_pool_free(struct sweep_pool *pool)
 {
 	if (!pool) {
 		return;
