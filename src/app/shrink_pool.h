@@ -38,7 +38,7 @@ struct shrink_pool_options {
 struct shrink_pool_result {
 	size_t which;	     /* as shrink_pool_start() was told */
 	const char *outcome; /* app/shrink_outcome.h; until the next call */
-	char dir[512]; /* the child's; shrink_pool_remove() or shrink_pool_keep() ends it */
+	char dir[512];	     /* until shrink_pool_remove() or shrink_pool_keep() */
 };
 
 struct shrink_pool;
