@@ -80,7 +80,8 @@ static uint8_t pattern_block[BLOCK_BYTES];
 
 /* --- answers --- */
 
-static void answer(const char *what, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void answer(const char *what,
+							 const char *format, va_list args)
 {
 	fputs(what, stdout);
 	vprintf(format, args);
@@ -621,9 +622,11 @@ static const char *escape(const uint8_t *data, size_t len)
 	size_t at = 0;
 
 	for (size_t i = 0; i < len && at < sizeof(text) - 16; i++) {
-		at += (size_t)sprintf(text + at,
-				      data[i] >= ' ' && data[i] < 127 ? "%c" : "\\x%02x",
-				      data[i]);
+		if (data[i] >= ' ' && data[i] < 127) {
+			text[at++] = (char)data[i];
+		} else {
+			at += (size_t)sprintf(text + at, "\\x%02x", data[i]);
+		}
 	}
 	text[at] = '\0';
 	return text;
