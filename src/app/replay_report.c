@@ -71,8 +71,7 @@ static void put_lane_state(const struct replay_side *side, struct text *out)
 static void put_diverged(const struct replay_log *log, const struct replay_result *result,
 			 struct text *out)
 {
-	uint64_t line = 0;
-	const struct replay_side *side = replay_next_diverged(log->replay, &line);
+	const struct replay_side *side = replay_next_diverged(log->replay, NULL);
 	uint64_t shown = 1;
 
 	if (side) {
@@ -80,7 +79,7 @@ static void put_diverged(const struct replay_log *log, const struct replay_resul
 		put_expected_id(side, out);
 		text_format(out, " (%s; line %ju of ",
 			    replay_difference_name(side->first.difference),
-			    (uintmax_t)line);
+			    (uintmax_t)side->first.line);
 		text_safe(out, log->path);
 		text_str(out, ")\n");
 		put_table(&side->first, out);
@@ -88,8 +87,8 @@ static void put_diverged(const struct replay_log *log, const struct replay_resul
 	} else {
 		text_str(out, "turncoat: replay diverged: other lanes\n");
 	}
-	while (shown <= OTHERS_SHOWN &&
-	       (side = replay_next_diverged(log->replay, &line)) != NULL) {
+	while (side && shown <= OTHERS_SHOWN &&
+	       (side = replay_next_diverged(log->replay, side)) != NULL) {
 		shown++;
 		text_str(out, "  then ");
 		put_expected_id(side, out);

@@ -439,24 +439,25 @@ struct replay_result replay_finish(struct replay *replay)
 }
 
 const struct replay_side *replay_next_diverged(const struct replay *replay,
-					       uint64_t *line)
+					       const struct replay_side *last)
 {
 	const struct replay_side *found = NULL;
+	bool behind = false; /* of those with the same line, only what is behind it */
 
 	for (const struct replay_lane *lane = replay->lanes; lane;
 	     lane = lane->next_added) {
 		for (int s = 0; s < NUM_SIDE; s++) {
 			const struct replay_side *side = &lane->sides[s];
+			uint64_t line = side->first.line;
 
 			if (side->first.difference > REPLAY_CONTENT &&
-			    side->first.line > *line &&
-			    (!found || side->first.line < found->first.line)) {
+			    (!last || line > last->first.line ||
+			     (line == last->first.line && behind)) &&
+			    (!found || line < found->first.line)) {
 				found = side;
 			}
+			behind |= side == last;
 		}
-	}
-	if (found) {
-		*line = found->first.line;
 	}
 	return found;
 }

@@ -209,9 +209,10 @@ struct replay_result {
 
 /* Counts what is missing and finds the verdict. Once, when all lanes have ended. */
 struct replay_result replay_finish(struct replay *replay);
-/* The side that went another way next behind `line` in the recorded order; NULL: none.
- * From 0 on; *line is moved. Looks at all sides: for the first few, not for each. */
+/* The side that went another way next behind `last` (NULL: the first) in the recorded
+ * order, a lane's request before its reply; NULL: none. Looks at all sides: for the first
+ * few, not for each. */
 const struct replay_side *replay_next_diverged(const struct replay *replay,
-					       uint64_t *line);
+					       const struct replay_side *last);
 
 #endif

@@ -149,8 +149,7 @@ static struct replay_lane *add_lane(struct replay *replay, const struct unit_row
 
 static void check_first(const struct replay *replay, size_t row)
 {
-	uint64_t line = 0;
-	const struct replay_side *side = replay_next_diverged(replay, &line);
+	const struct replay_side *side = replay_next_diverged(replay, NULL);
 
 	if (ROWS[row].difference == REPLAY_SAME) {
 		assert_null(side);
@@ -158,13 +157,13 @@ static void check_first(const struct replay *replay, size_t row)
 	}
 	assert_non_null(side);
 	assert_int_equal(side->first.difference, ROWS[row].difference);
-	assert_int_equal(line, ROWS[row].line);
+	assert_int_equal(side->first.line, ROWS[row].line);
 	assert_string_equal(
 		side->first.expected ? side->first.expected->class : side->first.class,
 		ROWS[row].class);
 	assert_int_equal(side->first.expected ? side->first.expected->k : side->first.k,
 			 ROWS[row].k);
-	assert_null(replay_next_diverged(replay, &line));
+	assert_null(replay_next_diverged(replay, side));
 }
 
 static void verdicts_are_as_the_rows_say(void **state)
@@ -200,7 +199,7 @@ static void the_earliest_is_by_the_log_not_by_time(void **state)
 	struct replay *replay = replay_new(REPLAY_FAIL);
 	struct replay_lane *late = replay_lane_add(replay, "p/late#1", 10);
 	struct replay_lane *early = replay_lane_add(replay, "p/early#1", 1);
-	uint64_t line = 0;
+	const struct replay_side *side;
 
 	(void)state;
 	late->closed = early->closed = true;
@@ -210,9 +209,43 @@ static void the_earliest_is_by_the_log_not_by_time(void **state)
 	result = replay_finish(replay);
 	assert_int_equal(result.verdict, REPLAY_DIVERGED);
 	assert_int_equal(result.diverged_sides, 2);
-	assert_ptr_equal(replay_next_diverged(replay, &line), &early->sides[1]);
-	assert_ptr_equal(replay_next_diverged(replay, &line), &late->sides[0]);
-	assert_int_equal(line, 11);
+	side = replay_next_diverged(replay, NULL);
+	assert_ptr_equal(side, &early->sides[1]);
+	side = replay_next_diverged(replay, side);
+	assert_ptr_equal(side, &late->sides[0]);
+	assert_int_equal(side->first.line, 11);
+	assert_null(replay_next_diverged(replay, side));
+	replay_free(replay);
+}
+
+/* Sides with nothing logged diverge at their lane's line, which they share. */
+static void no_side_that_diverged_is_left_out(void **state)
+{
+	static const char *const NAMES[] = {"p/x#2", "p/x#1"};
+	static const uint64_t LINES[] = {7, 3};
+	struct replay *replay = replay_new(REPLAY_FAIL);
+	const struct replay_side *side = NULL;
+	struct replay_lane *lanes[2];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		lanes[i] = replay_lane_add(replay, NAMES[i], LINES[i]);
+		lanes[i]->closed = true;
+		replay_open(replay, NAMES[i]);
+		for (int s = 0; s < NUM_SIDE; s++) {
+			replay_note(&lanes[i]->sides[s],
+				    &(struct replay_seen){"a", 0, 1, 1}, true);
+		}
+	}
+	assert_int_equal(replay_finish(replay).diverged_sides, 4);
+	for (size_t i = 0; i < 4; i++) {
+		const struct replay_lane *lane = lanes[i < 2];
+
+		side = replay_next_diverged(replay, side);
+		assert_ptr_equal(side, &lane->sides[i % 2]);
+		assert_int_equal(side->first.difference, REPLAY_EXTRA);
+	}
+	assert_null(replay_next_diverged(replay, side));
 	replay_free(replay);
 }
 
@@ -320,6 +353,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verdicts_are_as_the_rows_say),
 		cmocka_unit_test(the_earliest_is_by_the_log_not_by_time),
+		cmocka_unit_test(no_side_that_diverged_is_left_out),
 		cmocka_unit_test(a_lane_that_the_log_has_not_diverges),
 		cmocka_unit_test(identities_are_unique_and_without_holes),
 		cmocka_unit_test(a_side_has_no_more_classes_than_a_run_gives_it),
