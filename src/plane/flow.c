@@ -192,20 +192,28 @@ static void ask_client(struct flow *flow)
 }
 
 /* A client's end may wait unread in its socket while the next one comes: asks those of
- * the label, or while there is none yet, those that came last. */
-static void ask_clients(struct engine *engine, const struct lane_label *label)
+ * the label. */
+static void ask_label_clients(const struct lane_label *label)
 {
-	int num = 0;
+	struct flow *flow = label->flows;
 
-	if (label && (label->active == 0 || label->active > ASKED_CLIENTS_MAX)) {
+	if (label->active == 0 || label->active > ASKED_CLIENTS_MAX) {
 		return;
 	}
-	for (struct flow *flow = engine->flows; flow && num < ASKED_CLIENTS_MAX;
-	     flow = flow->next) {
-		if (!label || flow->label == label) {
-			ask_client(flow);
-			num++;
-		}
+	for (int num = 0; flow && num < ASKED_CLIENTS_MAX; num++) {
+		ask_client(flow);
+		flow = flow->next_of_label;
+	}
+}
+
+/* There is no label yet: asks those that came last. */
+static void ask_latest_clients(const struct engine *engine)
+{
+	struct flow *flow = engine->flows;
+
+	for (int num = 0; flow && num < ASKED_CLIENTS_MAX; num++) {
+		ask_client(flow);
+		flow = flow->next;
 	}
 }
 
@@ -225,9 +233,9 @@ static void mark_weak(struct flow *flow)
 	if (flow->label->active > 1) {
 		return; /* the others were marked when the second came */
 	}
-	for (struct flow *other = engine->flows; other; other = other->next) {
-		if (other != flow && other->lane && other->label == flow->label &&
-		    !other->weak &&
+	for (struct flow *other = flow->label->flows; other;
+	     other = other->next_of_label) {
+		if (!other->weak &&
 		    (other->active || other->client_ended_at > flow->born_at)) {
 			other->weak = true;
 			engine->counts.weak_lanes++;
@@ -246,6 +254,24 @@ static struct bound_lane *bound_lane_new(struct engine *engine, const char *name
 	return bound;
 }
 
+static void label_add(struct lane_label *label, struct flow *flow)
+{
+	flow->next_of_label = label->flows;
+	flow->back_of_label = &label->flows;
+	if (flow->next_of_label) {
+		flow->next_of_label->back_of_label = &flow->next_of_label;
+	}
+	label->flows = flow;
+}
+
+static void label_remove(struct flow *flow)
+{
+	*flow->back_of_label = flow->next_of_label;
+	if (flow->next_of_label) {
+		flow->next_of_label->back_of_label = flow->back_of_label;
+	}
+}
+
 /* Names the lane and opens it. False: strict refuses it. */
 static bool open_lane(struct flow *flow, struct span label)
 {
@@ -256,7 +282,7 @@ static bool open_lane(struct flow *flow, struct span label)
 	sched_remove(&engine->sched, &flow->label_timer.node);
 	flow->label = lanes_label(&engine->lanes, flow->proxy->name, label);
 	if (!flow->proxy->label) {
-		ask_clients(engine, flow->label);
+		ask_label_clients(flow->label);
 		flow->born_at = ++engine->moments;
 	}
 	if (overlaps(flow)) {
@@ -287,6 +313,7 @@ static bool open_lane(struct flow *flow, struct span label)
 	}
 	flow->lane = &flow->bound->lane;
 	flow->label->opened++;
+	label_add(flow->label, flow);
 	flow->label->active++;
 	flow->active = true;
 	engine->counts.lanes++;
@@ -431,7 +458,7 @@ struct flow *flow_new(struct engine *engine, const struct proxy *proxy,
 	flow->datagram = proxy->listen.transport == TRANSPORT_UDP;
 	engine_timer_init(&flow->label_timer, TIMER_FLOW_LABEL);
 	if (proxy->label) {
-		ask_clients(engine, NULL);
+		ask_latest_clients(engine);
 	}
 	flow->born_at = ++engine->moments;
 	for (int side = 0; side < NUM_SIDE; side++) {
@@ -486,6 +513,7 @@ void flow_free(struct flow *flow, const char *end, int64_t now_ns)
 	if (flow->lane) {
 		log_close(flow, end);
 		set_inactive(flow);
+		label_remove(flow);
 		if (flow->bound != flow->label->link) {
 			turn_give_up_lane(engine, flow->bound->script);
 			for (int side = 0; side < NUM_SIDE; side++) {

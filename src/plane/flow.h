@@ -144,6 +144,8 @@ struct flow {
 	struct lane *lane;	  /* &bound->lane; NULL until it has a name */
 	struct bound_lane *bound; /* own, or the link's */
 	struct lane_label *label;
+	struct flow *next_of_label,
+		**back_of_label; /* in label->flows, once it has a lane */
 	uint64_t epoch;
 	struct timer label_timer;
 	struct flow_side sides[NUM_SIDE];

@@ -12,6 +12,7 @@ enum {
 		1 << 20 /* known at one time; later ones share the label "other" */
 };
 
+struct flow;
 struct ruleset_use;
 struct replay_lane;
 
@@ -25,8 +26,9 @@ struct bound_lane {
 /* All lanes of one proxy and label. */
 struct lane_label {
 	struct lane_label *next; /* in its bucket */
-	uint64_t opened; /* so far: the next lane's nth - 1, or the link's epoch */
-	unsigned active; /* whose clients may still send: others overlap them */
+	uint64_t opened;    /* so far: the next lane's nth - 1, or the link's epoch */
+	struct flow *flows; /* whose lanes are open, the latest first */
+	unsigned active;    /* whose clients may still send: others overlap them */
 	/* When the last of those ended that no longer do; on engine's moments. */
 	uint64_t client_ended_at;
 	struct bound_lane *link; /* lane = link: the lane that stays */
