@@ -167,6 +167,31 @@ static void watch_signals(struct run *run)
 	run->signals[3] = loop_signal_new(run->loop, SIGCHLD, on_child, run);
 }
 
+static void unwatch_signals(struct run *run)
+{
+	for (size_t i = 0; i < sizeof(run->signals) / sizeof(run->signals[0]); i++) {
+		loop_signal_free(run->signals[i]);
+		run->signals[i] = NULL;
+	}
+}
+
+static void forgive(int signal)
+{
+	(void)signal;
+}
+
+/* The log is whole, and a report may be slow: SIGTERM kills again. But not the first: the
+ * run had just ended when it was asked to, and its exit status is to say how it went. */
+static void heed_signals_again(struct run *run)
+{
+	struct sigaction once = {.sa_handler = forgive,
+				 .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+
+	unwatch_signals(run);
+	sigaction(SIGINT, &once, NULL);
+	sigaction(SIGTERM, &once, NULL);
+}
+
 /* A replay's log has them where `log canon` puts them, wherever they were. */
 static void put_reloads(struct run *run, struct text *text)
 {
@@ -285,10 +310,7 @@ static void run_free(struct run *run)
 	trial_free(run->trial);
 	if (run->loop) {
 		live_done(&run->live);
-		for (size_t i = 0; i < sizeof(run->signals) / sizeof(run->signals[0]);
-		     i++) {
-			loop_signal_free(run->signals[i]);
-		}
+		unwatch_signals(run);
 		loop_timer_free(run->tick);
 		loop_timer_free(run->capture_flush);
 	}
@@ -536,6 +558,7 @@ int run_finish(struct run *run, struct run_result *out, struct err *err)
 	text_clear(&text);
 	code = code < 0 ? code : finish_capture(run, err);
 	take_result(run, out);
+	heed_signals_again(run);
 	report_finished(&run->facts, run->engine, &text);
 	print(run, &text);
 	tell_verdict(run, out);
