@@ -8,7 +8,8 @@
  *   state       meaning                                     who leaves it
  *   ARRIVED     PLAY_SERVER: no dialog was chosen yet       first unit, its end, timeout
  *   CONNECTING  PLAY_CLIENT: connect() under way            connect event, timeout
- *   OPEN        turns are said, words are heard             all turns done, reset, cut
+ *   OPEN        turns are said, words are heard             all turns done, reset, cut,
+ *                                                           a peer that reads nothing
  *   RESETTING   a decision or turn: unsent bytes, then RST  all is sent, timeout
  *   CLOSING     likewise, then FIN                          the peer's end, timeout
  *   DONE        to be freed when the callback ends          player_settle()

@@ -25,7 +25,8 @@ struct player_options {
 	/* Trace time passes so many times faster, in thousandths: 1000 as recorded, 0
 	 * without any pause. */
 	uint64_t speed_milli;
-	int64_t wait_ns;   /* how long the live peer's next unit is waited for */
+	int64_t wait_ns;   /* how long the live peer's next unit is waited for, or that
+			    * it reads */
 	uint64_t max_live; /* dialogs at one time */
 	/* Where the live server is, or where to listen: by proxy index. */
 	const struct netaddr *addrs;
@@ -59,7 +60,7 @@ enum player_difference {
 };
 
 struct player_stats {
-	uint64_t dialogs, played, failed; /* failed: no connection, or reset */
+	uint64_t dialogs, played, failed; /* failed: no connection, reset, stalled */
 	uint64_t unreached;		  /* of failed: no connection came about */
 	uint64_t surplus; /* connections that no dialog was left for; failed as well */
 	uint64_t units_recorded, units_seen;

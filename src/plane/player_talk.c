@@ -12,8 +12,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define LINGER_NS (INT64_C(2000) * 1000000)  /* RESETTING and CLOSING, at most */
-#define RESET_LOOK_NS (INT64_C(1) * 1000000) /* is all sent now? */
+#define LINGER_NS (INT64_C(2000) * 1000000)   /* RESETTING and CLOSING, at most */
+#define STALL_MIN_NS (INT64_C(100) * 1000000) /* a socket may be full so long, at least */
+#define RESET_LOOK_NS (INT64_C(1) * 1000000)  /* is all sent now? */
 
 static int64_t now_of(const struct talk *talk)
 {
@@ -179,10 +180,14 @@ static bool flush(struct talk *talk)
 		size_t n = write_some(talk);
 
 		if (n == 0 && !talk->write_failed) {
+			if (talk->full_since_ns == INT64_MAX) {
+				talk->full_since_ns = now_of(talk);
+			}
 			event_add(&talk->write_event, NULL);
 			return false;
 		}
 		talk->out_from += n;
+		talk->full_since_ns = INT64_MAX;
 	}
 	text_done(&talk->out);
 	talk->out_from = 0;
@@ -449,6 +454,27 @@ static void next_turn(struct talk *talk)
 	talk->waiting_since_ns = INT64_MAX;
 }
 
+/* The socket is full: a peer that neither reads nor says anything that counts is given up
+ * in the end, or it would be waited for without one. */
+static void wait_for_room(struct talk *talk, int64_t now_ns)
+{
+	int64_t wait_ns = talk->player->options.wait_ns;
+	int64_t since_ns = talk->heard_ns > talk->full_since_ns ? talk->heard_ns
+								: talk->full_since_ns;
+	struct text text = {0};
+
+	wait_ns = wait_ns > STALL_MIN_NS ? wait_ns : STALL_MIN_NS;
+	if (now_ns - since_ns < wait_ns) {
+		talk_at(talk, since_ns + wait_ns);
+		return;
+	}
+	text_format(&text, "the live peer took no more: %zu bytes are unsent",
+		    talk->out.len - talk->out_from);
+	player_failed(talk->player, talk->proxy, "peer-stalled", text_cstr(&text));
+	text_done(&text);
+	talk_end(talk, "peer-stalled", true);
+}
+
 /* All turns are done: waits for the rest of what was recorded. */
 static void finish_when_over(struct talk *talk, int64_t now_ns)
 {
@@ -505,6 +531,9 @@ static void play(struct talk *talk)
 		}
 		next_turn(talk);
 		say(talk, turn, now_ns);
+	}
+	if (talk->state == TALK_OPEN && talk->full_since_ns < INT64_MAX) {
+		wait_for_room(talk, now_of(talk));
 	}
 }
 
@@ -584,7 +613,7 @@ struct talk *talk_new(struct player *player, const struct proxy *proxy)
 	talk->proxy = proxy;
 	talk->datagrams = proxy->listen.transport == TRANSPORT_UDP;
 	talk->fd = -1;
-	talk->waiting_since_ns = INT64_MAX;
+	talk->waiting_since_ns = talk->full_since_ns = INT64_MAX;
 	talk->next = player->talks;
 	talk->back = &player->talks;
 	if (talk->next) {

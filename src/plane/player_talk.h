@@ -64,6 +64,7 @@ struct talk {
 	bool awaited;		  /* the reference is already that of this turn */
 	int64_t heard_ns;	  /* when the live peer last said something that counts */
 	int64_t waiting_since_ns; /* INT64_MAX: not waiting */
+	int64_t full_since_ns;	  /* the socket takes no more; INT64_MAX: it does */
 	int64_t give_up_ns;	  /* CONNECTING, RESETTING, CLOSING, ARRIVED */
 
 	/* ARRIVED */
