@@ -3,7 +3,8 @@
  * A pool (app/sweep_pool.h) runs children in up to three phases: the canary alone, the
  * seeds, and the shrinking of what failed, one after the other. Each phase is a struct
  * sweep_pool_ops on the same struct runner. A child's words on how it went are its
- * result.json; when there is none, its exit status and the end of its output stand for it.
+ * result.json; when there is none, its exit status and the end of its output stand for
+ * it.
  */
 #include "app/sweep.h"
 
