@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PUTS = 30 };
+enum { PUTS = 20 };
 
 static _Noreturn void serve(const char *port)
 {
