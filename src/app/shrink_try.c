@@ -388,7 +388,7 @@ static void pick_came(const struct shrink *s, const struct shrink_set *set,
 
 bool shrink_came(struct shrink *s, const struct shrink_set *set, struct shrink_set *out)
 {
-	struct pool_result result;
+	struct shrink_pool_result result;
 	struct attempt attempt;
 	const char *known;
 	bool open = false;
@@ -396,7 +396,7 @@ bool shrink_came(struct shrink *s, const struct shrink_set *set, struct shrink_s
 	attempt_init(s, set, &attempt);
 	known = shrink_cache_get(s->cache, attempt.key, 0);
 	if ((!known || shrink_outcome_unresolved(known)) && start(s, &attempt, 0) &&
-	    pool_wait(s->pool, &result)) {
+	    shrink_pool_wait(s->pool, &result)) {
 		shrink_cache_add(s->cache, attempt.key, attempt.num_faults,
 				 result.outcome);
 		open = shrink_outcome_unresolved(result.outcome);
@@ -404,7 +404,7 @@ bool shrink_came(struct shrink *s, const struct shrink_set *set, struct shrink_s
 			pick_came(s, set, result.dir, out);
 			open = out->num > 0 && out->num < set->num;
 		}
-		pool_remove(&result);
+		shrink_pool_remove(&result);
 	}
 	text_done(&attempt.text);
 	return open;
