@@ -7,6 +7,8 @@
 # shellcheck source=tests/e2e/lib.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 export PLANTED=$top_builddir/tests/planted
+# These sweeps are not to be reported to the pipeline that runs the tests.
+unset GITHUB_ACTIONS GITHUB_STEP_SUMMARY GITLAB_CI
 
 # A row a program: its name; the verdict that its bug brings; the finding's name; the fewest
 # faults that bring it, as its head comment says; the client's arguments.

@@ -117,6 +117,9 @@ static bool readable_until(int fd, int64_t deadline_ms)
 
 /* Returns the length without '\0'. */
 static size_t format_text(char text[NET_TEXT_MAX], const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
+static size_t format_text(char text[NET_TEXT_MAX], const char *format, va_list args)
 {
 	int len = vsnprintf(text, NET_TEXT_MAX, format, args);
 
@@ -345,6 +348,9 @@ bool conn_send(struct conn *conn, const void *data, size_t len)
 {
 	return send(conn->fd, data, len, MSG_NOSIGNAL) == (ssize_t)len;
 }
+
+static bool say(struct conn *conn, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
 
 static bool say(struct conn *conn, const char *format, va_list args)
 {
