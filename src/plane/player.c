@@ -133,11 +133,25 @@ static int64_t begins_ns(const struct player *player, size_t index)
 	       player_scale(player, dialogs[index].opened_ns - dialogs[0].opened_ns);
 }
 
-/* Is one still played that was over in the trace when this one began? */
+/* Has the trace's client nothing more to say, nor its end? */
+static bool client_done(const struct talk *talk)
+{
+	for (size_t i = talk->turn; i < talk->dialog->num_turns; i++) {
+		if (talk->dialog->turns[i].side == SIDE_REQUEST) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Is one still played that was over in the trace when this one began, or whose client had
+ * closed then and has not yet? Their lanes may have one label. */
 static bool must_follow(const struct player *player, const struct script_dialog *dialog)
 {
 	for (const struct talk *talk = player->talks; talk; talk = talk->next) {
-		if (talk->dialog->over_ns <= dialog->opened_ns) {
+		if (talk->dialog->over_ns <= dialog->opened_ns ||
+		    (talk->dialog->client_closed_ns <= dialog->opened_ns &&
+		     !client_done(talk))) {
 			return true;
 		}
 	}

@@ -17,7 +17,7 @@ struct draft {
 	bool datagrams, midstream;
 	uint64_t gap_bytes;
 	struct text bytes;
-	int64_t gone_ns; /* INT64_MAX: nothing is known of that */
+	int64_t client_closed_ns; /* INT64_MAX: nothing is known of that */
 	struct turn *turns;
 	size_t num_turns, cap_turns;
 };
@@ -53,7 +53,7 @@ static void on_open(void *ctx, struct dialog *dialog, int64_t at_ns)
 	draft->proxy = dialog->proxy;
 	draft->addrs = dialog->addrs;
 	draft->opened_ns = at_ns;
-	draft->gone_ns = INT64_MAX;
+	draft->client_closed_ns = INT64_MAX;
 	draft->datagrams = dialog->addrs.transport == TRANSPORT_UDP;
 	draft->midstream = dialog->midstream;
 	*reading->last = draft;
@@ -120,19 +120,27 @@ static void on_gap(void *ctx, struct dialog *dialog, enum side side, uint64_t le
 	}
 }
 
+static void client_closed(struct draft *draft, int64_t at_ns)
+{
+	if (at_ns < draft->client_closed_ns) {
+		draft->client_closed_ns = at_ns;
+	}
+}
+
 static void on_end(void *ctx, struct dialog *dialog, enum side side, int64_t at_ns)
 {
 	(void)ctx;
 	add_turn(dialog->user,
 		 &(struct turn){.kind = TURN_END, .side = side, .at_ns = at_ns});
+	if (side == SIDE_REQUEST) {
+		client_closed(dialog->user, at_ns);
+	}
 }
 
 static void on_gone(void *ctx, struct dialog *dialog, int64_t at_ns)
 {
-	struct draft *draft = dialog->user;
-
 	(void)ctx;
-	draft->gone_ns = at_ns;
+	client_closed(dialog->user, at_ns);
 }
 
 static void on_close(void *ctx, struct dialog *dialog, const char *end, int64_t at_ns)
@@ -148,6 +156,7 @@ static void on_close(void *ctx, struct dialog *dialog, const char *end, int64_t 
 		return;
 	}
 	add_turn(dialog->user, &turn);
+	client_closed(dialog->user, at_ns);
 }
 
 static const struct dialogs_ops OPS = {
@@ -170,7 +179,8 @@ static void move_draft(struct draft *draft, struct script_dialog *out)
 		.proxy = draft->proxy,
 		.addrs = draft->addrs,
 		.opened_ns = draft->opened_ns,
-		.over_ns = draft->gone_ns < over_ns ? draft->gone_ns : over_ns,
+		.over_ns = over_ns,
+		.client_closed_ns = draft->client_closed_ns,
 		.turns = draft->turns,
 		.num_turns = draft->num_turns,
 		.bytes = (const uint8_t *)draft->bytes.data,

@@ -27,9 +27,9 @@ struct script_dialog {
 			       when they came at one time */
 	size_t num_turns;
 	const uint8_t *bytes;
-	/* When its client had closed or the last word was said, whichever was known
-	 * first. */
-	int64_t over_ns;
+	int64_t over_ns; /* the last word was said */
+	/* Its client had closed, or was known to have; INT64_MAX: it never did. */
+	int64_t client_closed_ns;
 	bool midstream;
 	uint64_t gap_bytes; /* missing in the trace; they are zeros in `bytes` */
 };
