@@ -120,6 +120,10 @@ static void tell_sum(const struct config *config, struct text *out)
 		text_str(out, ", ");
 		tell_number(out, config->num_oracles, "oracle", "oracles");
 	}
+	if (config->num_watches) {
+		text_str(out, ", ");
+		tell_number(out, config->num_watches, "watch", "watches");
+	}
 	text_byte(out, '\n');
 }
 
@@ -384,6 +388,9 @@ static void tell_config(const struct config *config, struct text *out)
 	}
 	for (size_t i = 0; i < config->num_oracles; i++) {
 		tell_oracle(&config->oracles[i], out);
+	}
+	for (size_t i = 0; i < config->num_watches; i++) {
+		watch_describe(&config->watches[i], out);
 	}
 	warn_labels(config, out);
 	for (size_t i = 0; i < set->num_rules; i++) {

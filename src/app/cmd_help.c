@@ -15,6 +15,7 @@ static const struct key_table KEY_TABLES[] = {
 	{"[turncoat]", TURNCOAT_KEYS},	      {"[service NAME]", SERVICE_KEYS},
 	{"[proxy NAME]", PROXY_KEYS},	      {"[rule NAME]", RULE_KEYS},
 	{"[invariant NAME]", INVARIANT_KEYS}, {"[goal NAME]", GOAL_KEYS},
+	{"[watch NAME]", WATCH_KEYS},
 };
 
 static void put_rows(const struct optrow *rows)

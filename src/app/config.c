@@ -21,6 +21,7 @@ enum section_kind {
 	SECTION_RULE,
 	SECTION_INVARIANT,
 	SECTION_GOAL,
+	SECTION_WATCH,
 	NUM_SECTION,
 };
 
@@ -35,6 +36,7 @@ static const struct {
 	[SECTION_RULE] = {"rule", RULE_KEYS, true},
 	[SECTION_INVARIANT] = {"invariant", INVARIANT_KEYS, true},
 	[SECTION_GOAL] = {"goal", GOAL_KEYS, true},
+	[SECTION_WATCH] = {"watch", WATCH_KEYS, true},
 };
 _Static_assert(sizeof(KINDS) / sizeof(KINDS[0]) == NUM_SECTION, "a row a kind");
 
@@ -207,7 +209,8 @@ static int fail_unknown_kind(const struct ini_section *section, struct err *err)
 	}
 	return config_fail(err, section->file, section->line,
 			   "unknown section [%s]: there are [turncoat], [service NAME], "
-			   "[proxy NAME], [rule NAME], [invariant NAME] and [goal NAME]",
+			   "[proxy NAME], [rule NAME], [invariant NAME], [goal NAME] and "
+			   "[watch NAME]",
 			   section->kind);
 }
 
@@ -431,6 +434,23 @@ static int build_oracle(struct builder *b, const struct ini_section *section,
 	return rc;
 }
 
+static int build_watch(struct builder *b, const struct ini_section *section,
+		       struct err *err)
+{
+	struct config *config = b->config;
+	struct watch_spec *watch = &config->watches[config->num_watches];
+	int rc = config_watch_build(section, b->proxy_names, &config->arena, watch, err);
+
+	if (rc == 0) {
+		config->num_watches++;
+		for (size_t i = 0; i < config->num_proxies; i++) {
+			config->proxies[i].watched |=
+				watch_is_on(watch, config->proxies[i].name);
+		}
+	}
+	return rc;
+}
+
 static bool build_kind(struct builder *b, const struct sections *sections, int kind)
 {
 	static int (*const BUILD[])(struct builder *, const struct ini_section *,
@@ -438,6 +458,7 @@ static bool build_kind(struct builder *b, const struct sections *sections, int k
 		[SECTION_TURNCOAT] = build_turncoat, [SECTION_SERVICE] = build_service,
 		[SECTION_PROXY] = build_proxy,	     [SECTION_RULE] = build_rule,
 		[SECTION_INVARIANT] = build_oracle,  [SECTION_GOAL] = build_oracle,
+		[SECTION_WATCH] = build_watch,
 	};
 
 	for (size_t i = 0; i < sections->num; i++) {
@@ -483,6 +504,9 @@ static void make_room(struct builder *b, const struct sections *sections)
 					   sections->num_kind[SECTION_INVARIANT] +
 						   sections->num_kind[SECTION_GOAL],
 					   sizeof(*config->oracles));
+	config->watches = arena_take_array(&config->arena,
+					   sections->num_kind[SECTION_WATCH],
+					   sizeof(*config->watches));
 	config->proxies =
 		arena_take_array(&config->arena, num_proxies, sizeof(*config->proxies));
 	config->rules->rules = arena_take_array(&config->rules->arena, num_rules,
@@ -502,7 +526,8 @@ static void build_all(struct builder *b, const struct sections *sections,
 	    !note_too_many(b, sections, SECTION_RULE, CONFIG_RULES_MAX) ||
 	    !note_too_many(b, sections, SECTION_SERVICE, CONFIG_SERVICES_MAX) ||
 	    !note_too_many(b, sections, SECTION_INVARIANT, CONFIG_ORACLES_MAX) ||
-	    !note_too_many(b, sections, SECTION_GOAL, CONFIG_ORACLES_MAX)) {
+	    !note_too_many(b, sections, SECTION_GOAL, CONFIG_ORACLES_MAX) ||
+	    !note_too_many(b, sections, SECTION_WATCH, CONFIG_ORACLES_MAX)) {
 		return;
 	}
 	make_room(b, sections);
@@ -524,8 +549,9 @@ static void build_all(struct builder *b, const struct sections *sections,
 		return;
 	}
 	if (build_kind(b, sections, SECTION_RULE) &&
-	    build_kind(b, sections, SECTION_INVARIANT)) {
-		build_kind(b, sections, SECTION_GOAL);
+	    build_kind(b, sections, SECTION_INVARIANT) &&
+	    build_kind(b, sections, SECTION_GOAL)) {
+		build_kind(b, sections, SECTION_WATCH);
 	}
 }
 
@@ -647,6 +673,9 @@ void config_free(struct config *config)
 	}
 	for (size_t i = 0; i < config->num_oracles; i++) {
 		config_oracle_done(&config->oracles[i]);
+	}
+	for (size_t i = 0; i < config->num_watches; i++) {
+		config_rule_done(&config->watches[i].target);
 	}
 	assert(config->rules->refs > 0);
 	if (--config->rules->refs == 0) {

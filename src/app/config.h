@@ -11,6 +11,7 @@
 
 #include "app/oracle.h"
 #include "app/service.h"
+#include "app/watch.h"
 #include "base/optrow.h"
 #include "core/rule.h"
 #include "io/inifile.h"
@@ -31,6 +32,8 @@ struct config {
 	size_t num_services;
 	struct oracle_spec *oracles; /* invariants and goals, in file order */
 	size_t num_oracles;
+	struct watch_spec *watches;
+	size_t num_watches;
 	struct ruleset *rules; /* one reference, the config's */
 	bool seed_given;
 	uint64_t seed;	      /* valid when seed_given */
@@ -40,15 +43,15 @@ struct config {
 };
 
 /* The key tables: sections [turncoat], [service NAME], [proxy NAME], [rule NAME],
- * [invariant NAME], [goal NAME]. */
+ * [invariant NAME], [goal NAME], [watch NAME]. */
 extern const struct optrow TURNCOAT_KEYS[], SERVICE_KEYS[], PROXY_KEYS[], RULE_KEYS[];
-extern const struct optrow INVARIANT_KEYS[], GOAL_KEYS[];
+extern const struct optrow INVARIANT_KEYS[], GOAL_KEYS[], WATCH_KEYS[];
 
 enum {
 	CONFIG_PROXIES_MAX = 1024,
 	CONFIG_RULES_MAX = 1024,
 	CONFIG_SERVICES_MAX = 256,
-	CONFIG_ORACLES_MAX = 256, /* invariants, and goals */
+	CONFIG_ORACLES_MAX = 256, /* invariants, and goals, and watches */
 	CONFIG_PROBLEMS_MAX = 20, /* what config_check() tells at once */
 };
 

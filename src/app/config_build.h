@@ -63,6 +63,13 @@ enum {
 	NUM_SERVICE_KEYS,
 };
 
+/* The first ones are RULE_ON to RULE_MATCH: which units are meant. */
+enum {
+	WATCH_EXPECT = RULE_MATCH + 1,
+	WATCH_MORE_THAN,
+	NUM_WATCH_KEYS,
+};
+
 enum {
 	INVARIANT_COMMAND,
 	INVARIANT_NEVER,
@@ -90,7 +97,7 @@ _Static_assert((int)NUM_TURNCOAT_KEYS <= KEYS_MAX && (int)NUM_PROXY_KEYS <= KEYS
 		       (int)NUM_RULE_KEYS <= KEYS_MAX &&
 		       (int)NUM_SERVICE_KEYS <= KEYS_MAX &&
 		       (int)NUM_INVARIANT_KEYS <= KEYS_MAX &&
-		       (int)NUM_GOAL_KEYS <= KEYS_MAX,
+		       (int)NUM_WATCH_KEYS <= KEYS_MAX && (int)NUM_GOAL_KEYS <= KEYS_MAX,
 	       "values have room");
 
 /* What the choices of `passthrough`, `side` and `when` mean, by index. */
@@ -147,5 +154,12 @@ int config_rule_build(const struct ini_section *section, const char *const *prox
 		      struct arena *arena, struct rule *out, bool *out_enabled,
 		      struct err *err);
 void config_rule_done(struct rule *rule);
+/* The units that a section is about, from its keys RULE_ON to RULE_MATCH: to on, match,
+ * lane and filter of a rule that match_init() has been called for. */
+int config_target_build(const struct section_vals *read, const char *const *proxy_names,
+			struct arena *arena, struct rule *rule, struct err *err);
+/* On success the caller ends out->target by config_rule_done(). */
+int config_watch_build(const struct ini_section *section, const char *const *proxy_names,
+		       struct arena *arena, struct watch_spec *out, struct err *err);
 
 #endif

@@ -143,53 +143,61 @@ const struct optrow PROXY_KEYS[] = {
 	{0},
 };
 
+/* Which units a section is about: the same keys at the same places. */
+#define TARGET_ROWS                                                                    \
+	[RULE_ON] =                                                                    \
+		{.name = "on",                                                         \
+		 .type = OPT_TEXT,                                                     \
+		 .fallback = "*",                                                      \
+		 .metavar = "NAMES",                                                   \
+		 .help = "the proxies that the rule is for, such as: cache, db; * is " \
+			 "all"},                                                       \
+	[RULE_SIDE] = {.name = "side",                                                 \
+		       .type = OPT_CHOICE,                                             \
+		       .choices = SIDES,                                               \
+		       .fallback = "both",                                             \
+		       .help = "which way units go: requests to the service, replies " \
+			       "from it"},                                             \
+	[RULE_CLASS] =                                                                 \
+		{.name = "class",                                                      \
+		 .type = OPT_TEXT,                                                     \
+		 .metavar = "NAMES",                                                   \
+		 .help = "the units' classes as the framer names them, with * and "    \
+			 "?, such "                                                    \
+			 "as: GET|P*"},                                                \
+	[RULE_LENGTH] = {.name = "length",                                             \
+			 .type = OPT_TEXT,                                             \
+			 .metavar = "RANGE",                                           \
+			 .help = "the units' lengths: 64, 10-200, >=100 or <=1KiB"},   \
+	[RULE_FILTER] = {.name = "filter",                                             \
+			 .type = OPT_TEXT,                                             \
+			 .metavar = "EXPRESSION",                                      \
+			 .help = "tcpdump's language on the lane's addresses: src is " \
+				 "the client, "                                        \
+				 "dst where it connected to"},                         \
+	[RULE_LANE] =                                                                  \
+		{.name = "lane",                                                       \
+		 .type = OPT_TEXT,                                                     \
+		 .min = 1,                                                             \
+		 .metavar = "NAME",                                                    \
+		 .help = "the lane's name as logs have it, with * and ?, such as: "    \
+			 "cache/127.0.0.1#3"},                                         \
+	[RULE_K] =                                                                     \
+		{.name = "k",                                                          \
+		 .type = OPT_TEXT,                                                     \
+		 .metavar = "N|N-M",                                                   \
+		 .help = "the unit's ordinal in its lane, side and class, from 0: 7, " \
+			 "or 7-9"},                                                    \
+	[RULE_MATCH] = {                                                               \
+		.name = "match",                                                       \
+		.type = OPT_TEXT,                                                      \
+		.metavar = "/REGEX/",                                                  \
+		.help = "a PCRE2 pattern that the unit's bytes contain, flags i, "     \
+			"s, m, x "                                                     \
+			"behind; !/REGEX/: do not contain"},
+
 const struct optrow RULE_KEYS[] = {
-	[RULE_ON] = {.name = "on",
-		     .type = OPT_TEXT,
-		     .fallback = "*",
-		     .metavar = "NAMES",
-		     .help = "the proxies that the rule is for, such as: cache, db; * is "
-			     "all"},
-	[RULE_SIDE] =
-		{.name = "side",
-		 .type = OPT_CHOICE,
-		 .choices = SIDES,
-		 .fallback = "both",
-		 .help = "which way units go: requests to the service, replies from it"},
-	[RULE_CLASS] = {.name = "class",
-			.type = OPT_TEXT,
-			.metavar = "NAMES",
-			.help = "the units' classes as the framer names them, with * and "
-				"?, such "
-				"as: GET|P*"},
-	[RULE_LENGTH] = {.name = "length",
-			 .type = OPT_TEXT,
-			 .metavar = "RANGE",
-			 .help = "the units' lengths: 64, 10-200, >=100 or <=1KiB"},
-	[RULE_FILTER] =
-		{.name = "filter",
-		 .type = OPT_TEXT,
-		 .metavar = "EXPRESSION",
-		 .help = "tcpdump's language on the lane's addresses: src is the client, "
-			 "dst where it connected to"},
-	[RULE_LANE] = {.name = "lane",
-		       .type = OPT_TEXT,
-		       .min = 1,
-		       .metavar = "NAME",
-		       .help = "the lane's name as logs have it, with * and ?, such as: "
-			       "cache/127.0.0.1#3"},
-	[RULE_K] = {.name = "k",
-		    .type = OPT_TEXT,
-		    .metavar = "N|N-M",
-		    .help = "the unit's ordinal in its lane, side and class, from 0: 7, "
-			    "or 7-9"},
-	[RULE_MATCH] = {.name = "match",
-			.type = OPT_TEXT,
-			.metavar = "/REGEX/",
-			.help = "a PCRE2 pattern that the unit's bytes contain, flags i, "
-				"s, m, x "
-				"behind; !/REGEX/: do not contain"},
-	[RULE_CHANCE] =
+	TARGET_ROWS[RULE_CHANCE] =
 		{.name = "chance",
 		 .type = OPT_CHANCE,
 		 .fallback = "100%",
@@ -281,6 +289,25 @@ const struct optrow SERVICE_KEYS[] = {
 		 .type = OPT_BOOL,
 		 .fallback = "no",
 		 .help = "yes: it may end during the run, which else is a finding"},
+	{0},
+};
+
+static const char *const EXPECTS[] = {"none", "some", NULL};
+
+const struct optrow WATCH_KEYS[] = {
+	TARGET_ROWS[WATCH_EXPECT] =
+		{.name = "expect",
+		 .type = OPT_CHOICE,
+		 .choices = EXPECTS,
+		 .fallback = "none",
+		 .help = "none: such units are a finding (safety); some: that "
+			 "none came is (liveness)"},
+	[WATCH_MORE_THAN] = {.name = "more-than",
+			     .type = OPT_COUNT,
+			     .min = 0,
+			     .max = INT64_MAX,
+			     .fallback = "0",
+			     .help = "so many units are none yet"},
 	{0},
 };
 

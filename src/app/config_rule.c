@@ -121,6 +121,14 @@ static int build_match(const struct section_vals *read, struct arena *arena,
 	return vals[RULE_MATCH].present ? build_pattern(read, arena, rule, err) : 0;
 }
 
+int config_target_build(const struct section_vals *read, const char *const *proxy_names,
+			struct arena *arena, struct rule *rule, struct err *err)
+{
+	int rc = build_on(read, proxy_names, arena, rule, err);
+
+	return rc == 0 ? build_match(read, arena, rule, err) : rc;
+}
+
 /* "100" counts units, "30s" is a time. */
 static int build_until(const struct section_vals *read, struct schedule *schedule,
 		       struct err *err)
@@ -199,10 +207,7 @@ int config_rule_build(const struct ini_section *section, const char *const *prox
 	}
 	match_init(&rule.match);
 	schedule_init(&rule.schedule);
-	rc = build_on(&read, proxy_names, arena, &rule, err);
-	if (rc == 0) {
-		rc = build_match(&read, arena, &rule, err);
-	}
+	rc = config_target_build(&read, proxy_names, arena, &rule, err);
 	if (rc == 0) {
 		rc = build_schedule(&read, &rule, err);
 	}

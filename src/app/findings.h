@@ -30,7 +30,8 @@ struct finding {
 	int64_t at_ns;	  /* since the start of the run */
 };
 
-/* Each invariant, goal and service is in it at most once, so the config bounds it. */
+/* Each invariant, goal, watch and service is in it at most once, so the config bounds
+ * it. */
 struct findings {
 	struct arena arena;
 	struct finding *list;

@@ -337,6 +337,7 @@ static void run_free(struct run *run)
 	free(run->streams);
 	free(run->dgrams);
 	free(run->bound);
+	watches_done(&run->watches);
 	findings_done(&run->findings);
 	free(run);
 }
@@ -358,6 +359,8 @@ static int run_open(struct run *run, struct err *err)
 {
 	struct engine_sink sink = {.write = sink_write};
 	struct engine_options engine_options = {
+		.watch = run->first->num_watches ? watches_unit : NULL,
+		.watch_ctx = &run->watches,
 		.strict = run->options.strict,
 		.replay = run->options.replay ? run->options.replay->replay : NULL,
 		.order = run->options.order,
@@ -372,6 +375,8 @@ static int run_open(struct run *run, struct err *err)
 		return err_context(err, "log");
 	}
 	sink.ctx = run->log;
+	watches_init(&run->watches, run->first->watches, run->first->num_watches,
+		     &run->findings);
 	run->engine = engine_new(run->first->rules, &sink, &engine_options);
 	add_generations(run);
 	live_init(&run->live, run->loop, run->engine, run->log);
@@ -557,6 +562,7 @@ int run_finish(struct run *run, struct run_result *out, struct err *err)
 	}
 	text_clear(&text);
 	code = code < 0 ? code : finish_capture(run, err);
+	watches_end(&run->watches, loop_now_ns(run->loop));
 	take_result(run, out);
 	heed_signals_again(run);
 	report_finished(&run->facts, run->engine, &text);

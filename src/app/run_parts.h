@@ -40,6 +40,7 @@ struct run {
 	struct loop_timer *tick; /* while stopping */
 	struct loop_timer *capture_flush;
 	struct findings findings;
+	struct watches watches;
 	struct trial *trial;
 	bool stopping, capture_failed;
 	int64_t stop_at_ns; /* drained or not */

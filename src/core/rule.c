@@ -53,7 +53,7 @@ static void describe_k(const struct match *match, struct text *out)
 	}
 }
 
-static void describe_units(const struct rule *rule, struct text *out)
+void rule_describe_units(const struct rule *rule, struct text *out)
 {
 	const struct match *match = &rule->match;
 
@@ -135,7 +135,7 @@ void rule_describe(const struct rule *rule, struct text *out)
 		text_chance(out, rule->chance);
 		text_str(out, " each ");
 	}
-	describe_units(rule, out);
+	rule_describe_units(rule, out);
 	describe_schedule(&rule->schedule, out);
 	for (unsigned i = 0; i < rule->num_actions; i++) {
 		const struct action *action = &rule->actions[i];

@@ -62,6 +62,9 @@ bool rule_inert(const struct rule *rule);
 /* One sentence: "5% of replies of class error on cache are delayed by …". */
 void rule_describe(const struct rule *rule, struct text *out);
 
+/* Which units it is about: "reply of class error on cache matching /x/". */
+void rule_describe_units(const struct rule *rule, struct text *out);
+
 /* Frees match patterns and actions, then the arena. Filters are their maker's to free
  * first. */
 void ruleset_done(struct ruleset *set);

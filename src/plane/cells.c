@@ -34,7 +34,7 @@ static void cell_begin(struct flow_side *fs)
 	fs->cell = cell;
 	cell->unit = (struct unit){.extent_bytes = cell_size(fs), .run_ns = now_of(fs)};
 	cell->class = decide_identify(flow->lane, fs->side, span_str("raw"), &cell->unit);
-	if (decide_needs_whole(flow->lane, fs->side)) {
+	if (decide_needs_whole(flow->lane, fs->side) || flow->proxy->watched) {
 		cell->mode = CELL_JUDGE;
 		return;
 	}

@@ -30,7 +30,20 @@ struct engine_sink {
 	void *ctx;
 };
 
+/* A whole unit as it came in, for whoever looks on. */
+struct watched_unit {
+	const char *proxy, *lane;
+	const struct flow_addrs *addrs;
+	enum side side;
+	const struct unit *unit;
+	int64_t at_ns;
+};
+
 struct engine_options {
+	/* Told of each whole unit of proxies that are `watched`; its answer, if any, is
+	 * noted in the log. NULL: nobody looks on. */
+	const char *(*watch)(void *ctx, const struct watched_unit *unit);
+	void *watch_ctx;
 	bool strict; /* refuse weak lanes */
 	/* Decide as this log did; NULL: by rules and seed. The engine marks in it what
 	 * came; it outlives the engine. */

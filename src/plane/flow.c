@@ -326,7 +326,7 @@ static bool open_lane(struct flow *flow, struct span label)
 
 		bind_side(fs);
 		fs->touched = lane_side_touched(flow->lane, fs->side) ||
-			      !flow->proxy->passthrough;
+			      !flow->proxy->passthrough || flow->proxy->watched;
 	}
 	return true;
 }

@@ -174,6 +174,29 @@ void judge_compare(struct flow_side *fs, const struct unit *unit, uint64_t len_b
 	}
 }
 
+/* Whoever looks on sees the unit as it came in. */
+static void show(struct flow_side *fs, const struct unit *unit)
+{
+	struct flow *flow = fs->flow;
+	const struct engine_options *options = &flow->engine->options;
+	const char *note;
+
+	if (!options->watch || !flow->proxy->watched) {
+		return;
+	}
+	note = options->watch(options->watch_ctx, &(struct watched_unit){
+							  .proxy = flow->proxy->name,
+							  .lane = flow->lane->name,
+							  .addrs = &flow->addrs,
+							  .side = fs->side,
+							  .unit = unit,
+							  .at_ns = flow->engine->now_ns,
+						  });
+	if (note) {
+		flow_note(flow, fs, "watch", note);
+	}
+}
+
 /* A whole unit whose decision is made: record, then effect. */
 void judge_finish(struct flow_side *fs, const struct unit *unit,
 		  const struct lane_class *class, struct decision *d,
@@ -212,6 +235,7 @@ void judge_finish(struct flow_side *fs, const struct unit *unit,
 			    .number = at_once ? engine->next_number++ : UINT64_MAX,
 		    });
 	judge_record(fs, d);
+	show(fs, unit);
 	fs->stats.units_in++;
 	fs->stats.bytes_in += unit->bytes.len;
 	if (what.bytes.len > unit->bytes.len) {

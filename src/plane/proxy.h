@@ -35,6 +35,7 @@ struct proxy {
 	uint64_t max_flows; /* connections or sessions at one time */
 	/* A lane side's delayed and parked bytes; then back-pressure. */
 	uint64_t max_held_bytes;
+	bool watched;	  /* units are looked at whole, whatever the rules need */
 	bool passthrough; /* may a lane side that no rule touches bypass judging */
 };
 

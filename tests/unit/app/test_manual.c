@@ -268,6 +268,7 @@ static void hold_rules_page(struct page *page)
 		{"Section rule NAME", RULE_KEYS},
 		{"Section invariant NAME", INVARIANT_KEYS},
 		{"Section goal NAME", GOAL_KEYS},
+		{"Section watch NAME", WATCH_KEYS},
 	};
 
 	for (size_t i = 0; i < sizeof(SECTIONS) / sizeof(SECTIONS[0]); i++) {
