@@ -30,6 +30,18 @@ const struct optval *cli_opt(const struct verb *verb, const struct cli *cli,
 	return &cli->vals[at];
 }
 
+const char *cli_text(const struct verb *verb, const struct cli *cli, const char *name)
+{
+	const struct optval *val = cli_opt(verb, cli, name);
+
+	return val->given ? val->text : NULL;
+}
+
+bool cli_flag(const struct verb *verb, const struct cli *cli, const char *name)
+{
+	return cli_opt(verb, cli, name)->num != 0;
+}
+
 bool cli_opt_here(const struct verb *verb, const struct cli *cli, const char *name)
 {
 	const struct optval *val = cli_opt(verb, cli, name);
@@ -249,7 +261,7 @@ enum cli_result cli_parse(const struct verb *verb, int argc, char **argv, struct
 {
 	struct err err = {0};
 
-	*out = (struct cli){0};
+	*out = (struct cli){.argc = argc, .argv = argv};
 	assert(optrow_num(verb->options) <= CLI_OPTIONS_MAX);
 	if (asks_for_help(argc, argv)) {
 		cli_print_help(verb, stdout);
@@ -267,6 +279,26 @@ enum cli_result cli_parse(const struct verb *verb, int argc, char **argv, struct
 void cli_done(struct cli *cli)
 {
 	arena_done(&cli->arena);
+}
+
+int cli_do(const struct verb *verb, int argc, char **argv,
+	   int (*doing)(const struct verb *verb, struct cli *cli))
+{
+	struct cli cli;
+	int code = EXIT_PASSED;
+
+	switch (cli_parse(verb, argc, argv, &cli)) {
+	case CLI_GO:
+		code = doing(verb, &cli);
+		break;
+	case CLI_DONE:
+		break;
+	case CLI_BAD:
+		code = EXIT_USAGE;
+		break;
+	}
+	cli_done(&cli);
+	return code;
 }
 
 const struct verb *cli_find_verb(int argc, char **argv, int *out_words)

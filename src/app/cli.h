@@ -43,6 +43,8 @@ struct cli {
 	const char **args; /* neither options nor behind "--" */
 	size_t num_args;
 	char **command; /* behind "--", NULL-terminated; NULL: no "--" */
+	int argc;	/* as the verb was called */
+	char **argv;
 };
 
 enum cli_result {
@@ -59,6 +61,13 @@ void cli_done(struct cli *cli);
 const struct optval *cli_opt(const struct verb *verb, const struct cli *cli,
 			     const char *name);
 
+/* Its text; NULL when it was not given. */
+const char *cli_text(const struct verb *verb, const struct cli *cli, const char *name);
+/* A switch's state. */
+bool cli_flag(const struct verb *verb, const struct cli *cli, const char *name);
+/* A verb's main: parses, and does it. Returns the exit code. */
+int cli_do(const struct verb *verb, int argc, char **argv,
+	   int (*doing)(const struct verb *verb, struct cli *cli));
 /* Was it given on the command line itself? */
 bool cli_opt_here(const struct verb *verb, const struct cli *cli, const char *name);
 

@@ -203,44 +203,31 @@ static const struct {
 	{"ready", MODE_LOG | MODE_PLAY},
 };
 
-static const char *text_of(const struct verb *verb, const struct cli *cli,
-			   const char *name)
-{
-	const struct optval *val = cli_opt(verb, cli, name);
-
-	return val->given ? val->text : NULL;
-}
-
-static bool is_set(const struct verb *verb, const struct cli *cli, const char *name)
-{
-	return cli_opt(verb, cli, name)->num != 0;
-}
-
 static int replay_log(const struct verb *verb, struct cli *cli, bool seed_given,
-		      uint64_t seed, int argc, char **argv)
+		      uint64_t seed)
 {
 	struct replay_run_options options = {
 		.path = cli->args[0],
-		.only = text_of(verb, cli, "only"),
+		.only = cli_text(verb, cli, "only"),
 		.policy = (enum replay_policy)cli_opt(verb, cli, "on-diverge")->num,
-		.order = is_set(verb, cli, "order"),
+		.order = cli_flag(verb, cli, "order"),
 		.order_wait_ns = cli_opt(verb, cli, "order-wait")->num,
 		.run =
 			{
-				.log_path = text_of(verb, cli, "log"),
-				.capture_path = text_of(verb, cli, "capture"),
-				.ready_path = text_of(verb, cli, "ready"),
-				.result_path = text_of(verb, cli, "result"),
+				.log_path = cli_text(verb, cli, "log"),
+				.capture_path = cli_text(verb, cli, "capture"),
+				.ready_path = cli_text(verb, cli, "ready"),
+				.result_path = cli_text(verb, cli, "result"),
 				.timeout_ns = cli_opt(verb, cli, "timeout")->num,
-				.dir = text_of(verb, cli, "dir"),
-				.own_ports = is_set(verb, cli, "own-ports"),
+				.dir = cli_text(verb, cli, "dir"),
+				.own_ports = cli_flag(verb, cli, "own-ports"),
 				.seed_given = seed_given,
 				.seed = seed,
-				.strict = is_set(verb, cli, "strict"),
-				.quiet = is_set(verb, cli, "quiet"),
+				.strict = cli_flag(verb, cli, "strict"),
+				.quiet = cli_flag(verb, cli, "quiet"),
 				.command = cli->command,
-				.argv = argv,
-				.argc = argc,
+				.argv = cli->argv,
+				.argc = cli->argc,
 			},
 	};
 
@@ -249,7 +236,7 @@ static int replay_log(const struct verb *verb, struct cli *cli, bool seed_given,
 
 /* A bundle holds a log, which is replayed from a temporary file. */
 static int replay_bundle(const struct verb *verb, struct cli *cli, bool seed_given,
-			 uint64_t seed, int argc, char **argv)
+			 uint64_t seed)
 {
 	struct err err = {0};
 	char *log;
@@ -259,7 +246,7 @@ static int replay_bundle(const struct verb *verb, struct cli *cli, bool seed_giv
 		return cli_complain("replay", "%s", err.text);
 	}
 	cli->args[0] = log;
-	code = replay_log(verb, cli, seed_given, seed, argc, argv);
+	code = replay_log(verb, cli, seed_given, seed);
 	unlink(log);
 	free(log);
 	return code;
@@ -269,7 +256,7 @@ static int replay_bundle(const struct verb *verb, struct cli *cli, bool seed_giv
 static const char *const *rule_files(const struct verb *verb, struct cli *cli,
 				     size_t *out_num)
 {
-	const char *given = text_of(verb, cli, "rules");
+	const char *given = cli_text(verb, cli, "rules");
 	char *copy, *word, *rest;
 	const char **paths;
 
@@ -292,11 +279,11 @@ static int replay_offline(const struct verb *verb, struct cli *cli, bool seed_gi
 		.trace_path = cli->args[0],
 		.seed_given = seed_given,
 		.seed = seed,
-		.log_path = text_of(verb, cli, "log"),
-		.out_path = text_of(verb, cli, "output"),
-		.strict = is_set(verb, cli, "strict"),
-		.allow_vacuous = is_set(verb, cli, "allow-vacuous"),
-		.quiet = is_set(verb, cli, "quiet"),
+		.log_path = cli_text(verb, cli, "log"),
+		.out_path = cli_text(verb, cli, "output"),
+		.strict = cli_flag(verb, cli, "strict"),
+		.allow_vacuous = cli_flag(verb, cli, "allow-vacuous"),
+		.quiet = cli_flag(verb, cli, "quiet"),
 	};
 
 	options.rules = rule_files(verb, cli, &options.num_rules);
@@ -308,24 +295,24 @@ static int replay_offline(const struct verb *verb, struct cli *cli, bool seed_gi
 }
 
 static int replay_played(const struct verb *verb, struct cli *cli, bool seed_given,
-			 uint64_t seed, int argc, char **argv)
+			 uint64_t seed)
 {
-	const char *to = text_of(verb, cli, "to");
-	const char *as_server = text_of(verb, cli, "as-server");
+	const char *to = cli_text(verb, cli, "to");
+	const char *as_server = cli_text(verb, cli, "as-server");
 	struct replay_play_options options = {
 		.trace_path = cli->args[0],
 		.seed_given = seed_given,
 		.seed = seed,
 		.role = to ? PLAY_CLIENT : PLAY_SERVER,
-		.speed = text_of(verb, cli, "speed"),
+		.speed = cli_text(verb, cli, "speed"),
 		.wait_ns = cli_opt(verb, cli, "wait")->num,
-		.log_path = text_of(verb, cli, "log"),
-		.ready_path = text_of(verb, cli, "ready"),
-		.strict = is_set(verb, cli, "strict"),
-		.quiet = is_set(verb, cli, "quiet"),
+		.log_path = cli_text(verb, cli, "log"),
+		.ready_path = cli_text(verb, cli, "ready"),
+		.strict = cli_flag(verb, cli, "strict"),
+		.quiet = cli_flag(verb, cli, "quiet"),
 		.command = cli->command,
-		.argv = argv,
-		.argc = argc,
+		.argv = cli->argv,
+		.argc = cli->argc,
 	};
 
 	if (to ? strcmp(to, "upstream") != 0 : strcmp(as_server, "listen") != 0) {
@@ -344,7 +331,7 @@ static enum mode mode_of(const struct verb *verb, const struct cli *cli)
 	bool trace = traceread_is_trace(cli->args[0]);
 
 	if (cli_opt_here(verb, cli, "to") || cli_opt_here(verb, cli, "as-server") ||
-	    (trace && (text_of(verb, cli, "to") || text_of(verb, cli, "as-server")))) {
+	    (trace && (cli_text(verb, cli, "to") || cli_text(verb, cli, "as-server")))) {
 		return MODE_PLAY;
 	}
 	/* What can't be looked into, a pipe, is what the options say. */
@@ -373,9 +360,9 @@ static int check_mode(const struct verb *verb, const struct cli *cli, enum mode 
 	return EXIT_PASSED;
 }
 
-static int replay_with(const struct verb *verb, struct cli *cli, int argc, char **argv)
+static int replay_with(const struct verb *verb, struct cli *cli)
 {
-	const char *seed_text = text_of(verb, cli, "seed");
+	const char *seed_text = cli_text(verb, cli, "seed");
 	uint64_t seed = 0;
 	struct err err = {0};
 	enum mode mode;
@@ -398,30 +385,16 @@ static int replay_with(const struct verb *verb, struct cli *cli, int argc, char 
 	case MODE_LOG:
 		/* Its log has one: another is a mistake where it was meant for this. */
 		return (bundle_is_bundle(cli->args[0]) ? replay_bundle : replay_log)(
-			verb, cli, cli_opt_here(verb, cli, "seed"), seed, argc, argv);
+			verb, cli, cli_opt_here(verb, cli, "seed"), seed);
 	case MODE_OFFLINE:
 		return replay_offline(verb, cli, seed_text != NULL, seed);
 	case MODE_PLAY:
-		return replay_played(verb, cli, seed_text != NULL, seed, argc, argv);
+		return replay_played(verb, cli, seed_text != NULL, seed);
 	}
 	return EXIT_USAGE;
 }
 
 int cmd_replay(const struct verb *verb, int argc, char **argv)
 {
-	struct cli cli;
-	int code = EXIT_PASSED;
-
-	switch (cli_parse(verb, argc, argv, &cli)) {
-	case CLI_GO:
-		code = replay_with(verb, &cli, argc, argv);
-		break;
-	case CLI_DONE:
-		break;
-	case CLI_BAD:
-		code = EXIT_USAGE;
-		break;
-	}
-	cli_done(&cli);
-	return code;
+	return cli_do(verb, argc, argv, replay_with);
 }

@@ -77,19 +77,6 @@ const struct optrow RUN_OPTIONS[] = {
 	{0},
 };
 
-static const char *text_of(const struct verb *verb, const struct cli *cli,
-			   const char *name)
-{
-	const struct optval *val = cli_opt(verb, cli, name);
-
-	return val->given ? val->text : NULL;
-}
-
-static bool is_set(const struct verb *verb, const struct cli *cli, const char *name)
-{
-	return cli_opt(verb, cli, name)->num != 0;
-}
-
 /* Writes the result and frees it; returns the exit code. */
 static int end_with(struct run_result *result, const char *path, int code)
 {
@@ -126,26 +113,26 @@ static int finish(struct run *run, const struct run_options *options)
 	return end_with(&result, options->result_path, code);
 }
 
-static int run_with(const struct verb *verb, struct cli *cli, int argc, char **argv)
+static int run_with(const struct verb *verb, struct cli *cli)
 {
 	struct run_options options = {
 		.paths = cli->args,
 		.num_paths = cli->num_args,
-		.log_path = text_of(verb, cli, "log"),
-		.capture_path = text_of(verb, cli, "capture"),
-		.ready_path = text_of(verb, cli, "ready"),
-		.result_path = text_of(verb, cli, "result"),
+		.log_path = cli_text(verb, cli, "log"),
+		.capture_path = cli_text(verb, cli, "capture"),
+		.ready_path = cli_text(verb, cli, "ready"),
+		.result_path = cli_text(verb, cli, "result"),
 		.timeout_ns = cli_opt(verb, cli, "timeout")->num,
-		.dir = text_of(verb, cli, "dir"),
-		.own_ports = is_set(verb, cli, "own-ports"),
-		.strict = is_set(verb, cli, "strict"),
-		.allow_vacuous = is_set(verb, cli, "allow-vacuous"),
-		.quiet = is_set(verb, cli, "quiet"),
+		.dir = cli_text(verb, cli, "dir"),
+		.own_ports = cli_flag(verb, cli, "own-ports"),
+		.strict = cli_flag(verb, cli, "strict"),
+		.allow_vacuous = cli_flag(verb, cli, "allow-vacuous"),
+		.quiet = cli_flag(verb, cli, "quiet"),
 		.command = cli->command,
-		.argv = argv,
-		.argc = argc,
+		.argv = cli->argv,
+		.argc = cli->argc,
 	};
-	const char *seed = text_of(verb, cli, "seed");
+	const char *seed = cli_text(verb, cli, "seed");
 	struct config *config;
 	struct err err = {0};
 	struct run *run;
@@ -170,19 +157,5 @@ static int run_with(const struct verb *verb, struct cli *cli, int argc, char **a
 
 int cmd_run(const struct verb *verb, int argc, char **argv)
 {
-	struct cli cli;
-	int code = EXIT_PASSED;
-
-	switch (cli_parse(verb, argc, argv, &cli)) {
-	case CLI_GO:
-		code = run_with(verb, &cli, argc, argv);
-		break;
-	case CLI_DONE:
-		break;
-	case CLI_BAD:
-		code = EXIT_USAGE;
-		break;
-	}
-	cli_done(&cli);
-	return code;
+	return cli_do(verb, argc, argv, run_with);
 }

@@ -106,19 +106,5 @@ static int shrink_with(const struct verb *verb, struct cli *cli)
 
 int cmd_shrink(const struct verb *verb, int argc, char **argv)
 {
-	struct cli cli;
-	int code = EXIT_PASSED;
-
-	switch (cli_parse(verb, argc, argv, &cli)) {
-	case CLI_GO:
-		code = shrink_with(verb, &cli);
-		break;
-	case CLI_DONE:
-		break;
-	case CLI_BAD:
-		code = EXIT_USAGE;
-		break;
-	}
-	cli_done(&cli);
-	return code;
+	return cli_do(verb, argc, argv, shrink_with);
 }

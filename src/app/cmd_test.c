@@ -157,19 +157,6 @@ static const char *const HIDDEN[] = {
 	"TURNCOAT_RESULT",  "TURNCOAT_DIR",	  NULL,
 };
 
-static const char *text_of(const struct verb *verb, const struct cli *cli,
-			   const char *name)
-{
-	const struct optval *val = cli_opt(verb, cli, name);
-
-	return val->given ? val->text : NULL;
-}
-
-static bool is_set(const struct verb *verb, const struct cli *cli, const char *name)
-{
-	return cli_opt(verb, cli, name)->num != 0;
-}
-
 static bool is_true(const char *variable)
 {
 	const char *value = getenv(variable);
@@ -317,9 +304,9 @@ static int report(const struct verb *verb, const struct cli *cli,
 		fputs(text_cstr(&text), stdout);
 	}
 	text_done(&text);
-	code = bundle(sweep, text_of(verb, cli, "bundle"), code);
+	code = bundle(sweep, cli_text(verb, cli, "bundle"), code);
 	for (const struct sweep_report *row = SWEEP_REPORTS; row->option; row++) {
-		const char *path = text_of(verb, cli, row->option);
+		const char *path = cli_text(verb, cli, row->option);
 
 		if (path) {
 			code = write_report(sweep, path, row->make, code);
@@ -354,11 +341,11 @@ static int check_place(const char *option, const char *path)
 
 static int check_places(const struct verb *verb, const struct cli *cli)
 {
-	int code = check_place("bundle", text_of(verb, cli, "bundle"));
+	int code = check_place("bundle", cli_text(verb, cli, "bundle"));
 
 	for (const struct sweep_report *row = SWEEP_REPORTS;
 	     code == EXIT_PASSED && row->option; row++) {
-		code = check_place(row->option, text_of(verb, cli, row->option));
+		code = check_place(row->option, cli_text(verb, cli, row->option));
 	}
 	return code;
 }
@@ -372,7 +359,7 @@ static int check_words(const struct verb *verb, const struct cli *cli)
 	if (!cli->command || !cli->command[0]) {
 		return cli_complain("test", "give the command to be tested behind --");
 	}
-	if (!text_of(verb, cli, "seeds")) {
+	if (!cli_text(verb, cli, "seeds")) {
 		return cli_complain("test", "give the seeds: --seeds 1-100");
 	}
 	return check_places(verb, cli);
@@ -390,7 +377,7 @@ static int sweep_with(const struct sweep_options *options, const struct verb *ve
 	if (sweep_open(options, &sweep, &err) < 0) {
 		return cli_complain("test", "%s", err.text);
 	}
-	code = sweep_run_all(&sweep, &watcher, is_set(verb, cli, "shrink"), &err);
+	code = sweep_run_all(&sweep, &watcher, cli_flag(verb, cli, "shrink"), &err);
 	erase(&display);
 	if (code < 0) {
 		code = cli_complain("test", "%s", err.text);
@@ -401,24 +388,24 @@ static int sweep_with(const struct sweep_options *options, const struct verb *ve
 	return log_finish(code);
 }
 
-static int test_with(const struct verb *verb, const struct cli *cli)
+static int test_with(const struct verb *verb, struct cli *cli)
 {
-	const char *shard = text_of(verb, cli, "shard");
+	const char *shard = cli_text(verb, cli, "shard");
 	const struct optval *failures = cli_opt(verb, cli, "max-failures");
 	struct sweep_options options = {
 		.paths = cli->args,
 		.num_paths = cli->num_args,
 		.command = cli->command,
-		.seeds = text_of(verb, cli, "seeds"),
+		.seeds = cli_text(verb, cli, "seeds"),
 		.shard = {1, 1},
 		.jobs = (unsigned)cli_opt(verb, cli, "jobs")->num,
-		.timeout = text_of(verb, cli, "timeout"),
+		.timeout = cli_text(verb, cli, "timeout"),
 		.failures_max = failures->given ? (uint64_t)failures->num : 0,
 		.out = cli_opt(verb, cli, "out")->text,
-		.capture = is_set(verb, cli, "capture"),
-		.allow_vacuous = is_set(verb, cli, "allow-vacuous"),
-		.canary = is_set(verb, cli, "canary"),
-		.quiet = is_set(verb, cli, "quiet"),
+		.capture = cli_flag(verb, cli, "capture"),
+		.allow_vacuous = cli_flag(verb, cli, "allow-vacuous"),
+		.canary = cli_flag(verb, cli, "canary"),
+		.quiet = cli_flag(verb, cli, "quiet"),
 		.hidden = HIDDEN,
 	};
 	struct err err = {0};
@@ -430,7 +417,7 @@ static int test_with(const struct verb *verb, const struct cli *cli)
 	if (shard && sweep_shard_parse(shard, &options.shard, &err) < 0) {
 		return cli_complain("test", "--shard: %s", err.text);
 	}
-	if (is_set(verb, cli, "fail-fast")) {
+	if (cli_flag(verb, cli, "fail-fast")) {
 		options.failures_max = 1;
 	}
 	return sweep_with(&options, verb, cli);
@@ -438,19 +425,5 @@ static int test_with(const struct verb *verb, const struct cli *cli)
 
 int cmd_test(const struct verb *verb, int argc, char **argv)
 {
-	struct cli cli;
-	int code = EXIT_PASSED;
-
-	switch (cli_parse(verb, argc, argv, &cli)) {
-	case CLI_GO:
-		code = test_with(verb, &cli);
-		break;
-	case CLI_DONE:
-		break;
-	case CLI_BAD:
-		code = EXIT_USAGE;
-		break;
-	}
-	cli_done(&cli);
-	return code;
+	return cli_do(verb, argc, argv, test_with);
 }
